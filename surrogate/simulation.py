@@ -1,0 +1,424 @@
+"""What we ask: simulators (Model A), their typed outputs, and how a simulator is found by name."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.metadata
+import importlib.util
+import inspect
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Protocol, runtime_checkable
+
+import cloudpickle
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from surrogate.errors import SimulatorNotFoundError, did_you_mean
+from surrogate.space import Space
+
+__all__ = [
+    "FunctionSimulator",
+    "Output",
+    "Series",
+    "Simulator",
+    "available_simulators",
+    "checked_answer",
+    "load_simulator",
+    "simulator",
+]
+
+ENTRY_POINT_GROUP = "surrogate.simulators"
+
+
+class Output(str):
+    """The name of a scalar output, with its unit and meaning.
+
+    It is a ``str``, so an output is its own column name.
+
+    Parameters
+    ----------
+    name : str
+    unit : str
+    description : str
+
+    Examples
+    --------
+    >>> lift = Output("lift", unit="N")
+    >>> lift == "lift", lift.unit
+    (True, 'N')
+    """
+
+    unit: str
+    description: str
+
+    def __new__(cls, name: str, *, unit: str = "", description: str = "") -> Output:
+        if not name:
+            raise ValueError("an output needs a name")
+        self = super().__new__(cls, name)
+        self.unit = unit
+        self.description = description
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return output_from_dict, (self.to_dict(),)
+
+    @property
+    def label(self) -> str:
+        """Name with its unit, for axes and tables."""
+        return f"{self} [{self.unit}]" if self.unit else str(self)
+
+    def check(self, value: Any) -> float | NDArray[Any]:
+        """The value as a float (here) or an array (a series).
+
+        Raises
+        ------
+        ValueError
+            If the value has the wrong type or shape, or is not finite.
+        """
+        if np.ndim(value) != 0:
+            raise ValueError(f"output {str(self)!r} must be one number, got an array of shape {np.shape(value)}")
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            raise ValueError(f"output {str(self)!r} must be a number, got {value!r:.100}") from None
+        if not np.isfinite(number):
+            raise ValueError(f"output {str(self)!r} is {number}")
+        return number
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready description, read back by :func:`output_from_dict`."""
+        out: dict[str, Any] = {"name": str(self)}
+        return out | {key: getattr(self, key) for key in ("unit", "description") if getattr(self, key)}
+
+
+class Series(Output):
+    """The name of an output that is a function of one coordinate.
+
+    Parameters
+    ----------
+    name : str
+    at : array of shape (m,)
+        The coordinate's values; a run returns as many numbers.
+    coordinate : str
+        The coordinate's name, e.g. ``"time"``.
+    unit, coordinate_unit, description : str
+
+    Examples
+    --------
+    >>> infected = Series("infected", at=[0.0, 1.0, 2.0], coordinate="time", coordinate_unit="day")
+    >>> infected.check([1, 2, 4])
+    array([1, 2, 4])
+    """
+
+    at: NDArray[np.float64]
+    coordinate: str
+    coordinate_unit: str
+
+    def __new__(
+        cls,
+        name: str,
+        *,
+        at: ArrayLike,
+        coordinate: str = "coordinate",
+        unit: str = "",
+        coordinate_unit: str = "",
+        description: str = "",
+    ) -> Series:
+        self = super().__new__(cls, name, unit=unit, description=description)
+        assert isinstance(self, Series)  # noqa: S101 - for the type checker only
+        values = np.array(at, dtype=float)
+        if values.ndim != 1 or len(values) == 0 or not np.isfinite(values).all():
+            raise ValueError(f"series {name!r}: at must be a finite array of shape (m,), got shape {values.shape}")
+        values.setflags(write=False)
+        self.at = values
+        self.coordinate = coordinate
+        self.coordinate_unit = coordinate_unit
+        return self
+
+    def check(self, value: Any) -> NDArray[Any]:
+        array = np.asarray(value)
+        if array.shape != self.at.shape:
+            raise ValueError(f"series {str(self)!r} must have shape {self.at.shape}, got {array.shape}")
+        if array.dtype.kind not in "iufb":
+            raise ValueError(f"series {str(self)!r} must hold numbers, got dtype {array.dtype}")
+        bad = np.flatnonzero(~np.isfinite(array))
+        if len(bad):
+            raise ValueError(f"series {str(self)!r} is {array[bad[0]]} at {self.coordinate} = {self.at[bad[0]]:g}")
+        return array
+
+    def to_dict(self) -> dict[str, Any]:
+        out = super().to_dict() | {"at": self.at.tolist(), "coordinate": self.coordinate}
+        return out | ({"coordinate_unit": self.coordinate_unit} if self.coordinate_unit else {})
+
+
+def output_from_dict(data: Mapping[str, Any]) -> Output:
+    """The output that :meth:`Output.to_dict` described."""
+    return Series(**data) if "at" in data else Output(**data)
+
+
+@runtime_checkable
+class Simulator(Protocol):
+    """What the framework asks of a simulator; :func:`simulator` makes one of a function.
+
+    ``name`` and ``version`` identify it in a run store: raise the version when answers change. A call takes the
+    parameters by name, and ``seed=`` (an int) besides if the simulator has an attribute ``stochastic`` that is true; it
+    returns a mapping from every output's name to its value. It may raise anything: a failing run is recorded.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def space(self) -> Space: ...
+    @property
+    def outputs(self) -> tuple[Output, ...]: ...
+    def __call__(self, **inputs: Any) -> Mapping[str, Any]: ...
+
+
+class FunctionSimulator:
+    """A Python function as a simulator; made by :func:`simulator`. Calling it calls the function."""
+
+    def __init__(
+        self,
+        function: Callable[..., Mapping[str, Any]],
+        space: Space,
+        outputs: Sequence[str],
+        version: str = "1",
+        name: str | None = None,
+    ) -> None:
+        if not isinstance(space, Space):
+            raise TypeError(f"space must be a Space, got {space!r}")
+        if isinstance(outputs, str) or not outputs:
+            raise ValueError(f"outputs must list at least one output, got {outputs!r}")
+        self.function = function
+        self.space = space
+        self.outputs = tuple(out if isinstance(out, Output) else Output(out) for out in outputs)
+        self.version = str(version)
+        self.name = name or function.__name__
+        if len(set(self.outputs)) != len(self.outputs):
+            raise ValueError(f"simulator {self.name!r}: outputs must differ from each other, got {list(self.outputs)}")
+        self.stochastic = self._check_signature()
+        for attribute in ("__module__", "__qualname__", "__doc__"):
+            setattr(self, attribute, getattr(function, attribute, None))
+        self.__wrapped__ = function
+
+    def _check_signature(self) -> bool:
+        """Whether the function takes a seed; raises ``TypeError`` if it does not fit the space."""
+        parameters = inspect.signature(self.function).parameters
+        named = {n for n, p in parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+        takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+        missing = [name for name in self.space if name not in named and not takes_any]
+        if missing:
+            hints = "; ".join(f"{name!r} ({did_you_mean(name, named)})" for name in missing)
+            raise TypeError(f"simulator {self.name!r}: the function does not take the space's parameter {hints}")
+        unfilled = [
+            n
+            for n, p in parameters.items()
+            if n not in self.space and n != "seed" and p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
+        ]
+        if unfilled:
+            raise TypeError(
+                f"simulator {self.name!r}: argument {unfilled[0]!r} has no default and is not in the space; "
+                "add it to the space or give it a default"
+            )
+        return "seed" in named and "seed" not in self.space
+
+    def __call__(self, *args: Any, **inputs: Any) -> Mapping[str, Any]:
+        return self.function(*args, **inputs)
+
+    def __repr__(self) -> str:
+        return f"<simulator {self.name!r} version {self.version}: {', '.join(self.space)} -> {', '.join(self.outputs)}>"
+
+    def __reduce__(self) -> Any:
+        # A decorated function hides the one it wraps, so pickle cannot find that by name: send this object's own name
+        # where a worker can import it, and leave everything else to cloudpickle.
+        module, qualname = self.__module__, self.__qualname__
+        if module not in ("__main__", None) and not _is_from_file(module):
+            found: Any = sys.modules.get(module)
+            for part in qualname.split("."):
+                found = getattr(found, part, None)
+            if found is self:
+                return _resolve, (module, qualname)
+        return super().__reduce__()
+
+
+def simulator(
+    *, space: Space, outputs: Sequence[str], version: str = "1", name: str | None = None
+) -> Callable[[Callable[..., Mapping[str, Any]]], FunctionSimulator]:
+    """Make a simulator of a function.
+
+    Parameters
+    ----------
+    space : Space
+        What may vary; the function takes these names as keyword arguments.
+    outputs : sequence of str, Output or Series
+        What a run returns, as a mapping by name.
+    version : str
+        Raise it when the answers change: a run store refuses to mix versions.
+    name : str, optional
+        Defaults to the function's name.
+
+    Raises
+    ------
+    TypeError
+        If the function does not take every parameter, or needs others.
+
+    Notes
+    -----
+    A function with an argument ``seed`` that is not in the space is stochastic: every run gets a seed of its own, which
+    is stored.
+
+    Examples
+    --------
+    >>> from surrogate.space import Real
+    >>> @simulator(space=Space(x=Real(-1, 1)), outputs=["y"])
+    ... def parabola(x):
+    ...     return {"y": x**2}
+    >>> parabola(x=0.5)
+    {'y': 0.25}
+    """
+
+    def decorate(function: Callable[..., Mapping[str, Any]]) -> FunctionSimulator:
+        return FunctionSimulator(function, space, outputs, version, name)
+
+    return decorate
+
+
+def is_stochastic(sim: Simulator) -> bool:
+    """Whether the simulator takes a seed."""
+    return bool(getattr(sim, "stochastic", False))
+
+
+def checked_answer(outputs: Sequence[Output], answer: Any) -> dict[str, Any]:
+    """A simulator's answer with every output checked: scalars as float, series as arrays.
+
+    Raises
+    ------
+    ValueError
+        If the answer is no mapping, if an output is missing, unknown, wrongly shaped or not finite.
+    """
+    if not isinstance(answer, Mapping):
+        raise ValueError(f"a run must return a mapping from output to value, got {type(answer).__name__}")
+    missing = [str(name) for name in outputs if name not in answer]
+    unknown = [str(name) for name in answer if name not in outputs]
+    if missing or unknown:
+        told = [f"missing output {name!r}" for name in missing] + [f"unknown output {name!r}" for name in unknown]
+        raise ValueError("; ".join(told))
+    return {str(name): name.check(answer[name]) for name in outputs}
+
+
+def available_simulators() -> dict[str, importlib.metadata.EntryPoint]:
+    """Installed simulators by name, from the entry point group ``surrogate.simulators``."""
+    found = importlib.metadata.entry_points(group=ENTRY_POINT_GROUP)
+    return {point.name: point for point in sorted(found, key=lambda point: point.name)}
+
+
+def load_simulator(reference: str) -> Simulator:
+    """Find a simulator.
+
+    Parameters
+    ----------
+    reference : str
+        The name of an installed simulator, ``"package.module:object"``, or ``"path/to/file.py:object"``. The object is
+        a simulator, or a class or function that makes one without arguments.
+
+    Raises
+    ------
+    SimulatorNotFoundError
+        If there is none by that reference.
+
+    Examples
+    --------
+    >>> load_simulator("lake").name
+    'lake'
+    """
+    where, _, attribute = reference.rpartition(":")
+    if not where:
+        point = available_simulators().get(reference)
+        if point is None:
+            raise SimulatorNotFoundError(
+                f"no simulator is called {reference!r}; {did_you_mean(reference, available_simulators())} "
+                "(for one of your own write module:object or file.py:object)"
+            )
+        found = point.load()
+    else:
+        module = _module_from_file(where) if where.endswith(".py") else _import(where, reference)
+        found = module
+        for part in attribute.split("."):
+            try:
+                found = getattr(found, part)
+            except AttributeError:
+                public = [name for name in dir(found) if not name.startswith("_")]
+                raise SimulatorNotFoundError(
+                    f"{reference}: {where} has no {part!r}; {did_you_mean(part, public)}"
+                ) from None
+    made = found if isinstance(found, Simulator) and not isinstance(found, type) else _make(found, reference)
+    if not isinstance(made, Simulator):
+        raise SimulatorNotFoundError(
+            f"{reference}: {made!r:.80} is not a simulator (it needs name, version, space, outputs and a call); "
+            "decorate a function with @surrogate.simulator"
+        )
+    return made
+
+
+def _make(factory: Any, reference: str) -> Any:
+    if not isinstance(factory, type):
+        return factory
+    try:
+        return factory()
+    except TypeError as error:
+        raise SimulatorNotFoundError(f"{reference}: {factory.__name__} needs arguments ({error})") from error
+
+
+def _import(module: str, reference: str) -> ModuleType:
+    # A study's own modules lie beside the user, as they do for `python -m`.
+    if os.getcwd() not in sys.path and "" not in sys.path:
+        sys.path.append(os.getcwd())
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name and (module == error.name or module.startswith(error.name + ".")):
+            raise SimulatorNotFoundError(f"{reference}: there is no module {error.name!r}") from None
+        raise
+
+
+def _module_from_file(path: str) -> ModuleType:
+    file = Path(path).expanduser().resolve()
+    if not file.is_file():
+        raise SimulatorNotFoundError(f"there is no file {path}")
+    name = f"{_FILE_PREFIX}{file.stem}_{hashlib.sha256(str(file).encode()).hexdigest()[:8]}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise SimulatorNotFoundError(f"{path} cannot be read as a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    # Workers cannot import a module that has no place on the path: send what it defines along.
+    cloudpickle.register_pickle_by_value(module)
+    return module
+
+
+_FILE_PREFIX = "surrogate_file_"
+
+
+def _is_from_file(module: str) -> bool:
+    return module.startswith(_FILE_PREFIX)
+
+
+def _resolve(module: str, qualname: str) -> Any:
+    found: Any = importlib.import_module(module)
+    for part in qualname.split("."):
+        found = getattr(found, part)
+    return found
