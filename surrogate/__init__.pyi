@@ -1,3 +1,10 @@
+from .boxes.box import Box
+from .boxes.prim import Prim
+from .conditions import Condition, of_interest
+from .designs.latin_hypercube import latin_hypercube
+from .designs.sobol import sobol
+from .emulators.diagnostics import Diagnostics, diagnose, leave_one_out_table
+from .emulators.gp.gaussian_process import GaussianProcess
 from .errors import (
     ConditionError,
     InvalidInputError,
@@ -7,6 +14,10 @@ from .errors import (
     StudyError,
     SurrogateError,
 )
+from .reports.page import report
+from .runs.records import Runs
+from .runs.run import RunAbortedError, run
+from .runs.store import RunStore
 from .simulation import (
     FunctionSimulator,
     Output,
@@ -17,28 +28,48 @@ from .simulation import (
     simulator,
 )
 from .space import Categorical, Integer, Ordinal, Parameter, Real, Space
+from .study import Study, load_study, report_study, run_study
 
 __version__: str
 
 __all__ = [
+    "Box",
     "Categorical",
+    "Condition",
     "ConditionError",
+    "Diagnostics",
     "FunctionSimulator",
+    "GaussianProcess",
     "Integer",
     "InvalidInputError",
     "Ordinal",
     "Output",
     "Parameter",
+    "Prim",
     "Real",
+    "RunAbortedError",
+    "RunStore",
+    "Runs",
     "Series",
     "Simulator",
     "SimulatorNotFoundError",
     "Space",
     "StoreError",
     "StoreMismatchError",
+    "Study",
     "StudyError",
     "SurrogateError",
     "available_simulators",
+    "diagnose",
+    "latin_hypercube",
+    "leave_one_out_table",
     "load_simulator",
+    "load_study",
+    "of_interest",
+    "report",
+    "report_study",
+    "run",
+    "run_study",
     "simulator",
+    "sobol",
 ]

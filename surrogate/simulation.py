@@ -220,7 +220,10 @@ class FunctionSimulator:
         unfilled = [
             n
             for n, p in parameters.items()
-            if n not in self.space and n != "seed" and p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
+            if n not in self.space
+            and n != "seed"
+            and p.default is p.empty
+            and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
         ]
         if unfilled:
             raise TypeError(

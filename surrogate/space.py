@@ -178,7 +178,9 @@ class Real(_Numeric):
             object.__setattr__(self, "_distribution_key", key)
 
     @classmethod
-    def distributed(cls, distribution: Any, *, unit: str = "", role: Role = "uncertainty", description: str = "") -> Real:
+    def distributed(
+        cls, distribution: Any, *, unit: str = "", role: Role = "uncertainty", description: str = ""
+    ) -> Real:
         """A real number that follows a frozen SciPy distribution.
 
         Parameters
@@ -199,9 +201,7 @@ class Real(_Numeric):
         """
         _distribution_to_dict(distribution)
         low, high = distribution.support()
-        return cls(
-            float(low), float(high), unit=unit, role=role, description=description, distribution=distribution
-        )
+        return cls(float(low), float(high), unit=unit, role=role, description=description, distribution=distribution)
 
     def from_unit(self, u: ArrayLike) -> FloatArray:
         u = np.asarray(u, dtype=float)

@@ -1,0 +1,1 @@
+"""Where is it of interest? Boxes and the algorithms that find them."""

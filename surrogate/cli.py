@@ -1,0 +1,106 @@
+"""The command line: turns a study file into calls of the public functions, and nothing else."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from surrogate.errors import StoreError, StudyError, SurrogateError
+from surrogate.simulation import Series, available_simulators, load_simulator
+
+__all__ = ["main"]
+
+EXIT_CODES = """\
+exit codes:
+  0    everything was done
+  1    the runs are stored and the report is written, but a part could not be done (it says which)
+  2    the command or the study file is wrong; nothing was run
+  3    the run store belongs to another simulator or version, is in use, or cannot be read or written
+  130  interrupted; everything finished is stored, `surrogate resume STUDY` goes on
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point of the ``surrogate`` command; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="surrogate",
+        description="Learn from things that are expensive to ask.",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands.add_parser("simulators", help="list the installed simulators")
+    for name, words in (
+        ("run", "run a study: what is missing in its store, then the report"),
+        ("resume", "go on with a study that was interrupted"),
+        ("report", "make the report again from the stored runs"),
+    ):
+        command = commands.add_parser(name, help=words, description=words)
+        command.add_argument("study", type=Path, metavar="STUDY", help="a TOML file")
+        if name != "report":
+            command.add_argument("--rerun-failures", action="store_true", help="also run stored points that failed")
+    given = parser.parse_args(arguments)
+    try:
+        return _simulators() if given.command == "simulators" else _study(given)
+    except StudyError as error:
+        return _fail(error, 2)
+    except StoreError as error:
+        return _fail(error, 3)
+    except (SurrogateError, OSError) as error:
+        return _fail(error, 2)
+    except KeyboardInterrupt:
+        sys.stderr.write("\ninterrupted\n")
+        return 130
+
+
+def _fail(error: Exception, code: int) -> int:
+    sys.stderr.write(f"surrogate: {error}\n")
+    return code
+
+
+def _simulators() -> int:
+    rows = [("name", "version", "inputs", "outputs", "")]
+    for name, point in available_simulators().items():
+        try:
+            sim = load_simulator(name)
+        except Exception as error:
+            # One plug-in that does not load must not hide the others.
+            rows.append((name, "", "", "", f"cannot be loaded ({point.value}): {error}"))
+            continue
+        outputs = ", ".join(f"{out} (series)" if isinstance(out, Series) else str(out) for out in sim.outputs)
+        summary = (sim.__doc__ or "").strip().split("\n")[0]
+        rows.append((name, sim.version, str(sim.space.d), outputs, summary))
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    for row in rows:
+        print("  ".join(f"{cell:{width}}" for cell, width in zip(row, [*widths, 0], strict=True)).rstrip())
+    return 0
+
+
+def _study(given: argparse.Namespace) -> int:
+    # Loaded here: listing simulators needs neither scikit-learn nor matplotlib.
+    from surrogate.study import load_study, report_study, run_study
+
+    study = load_study(given.study)
+    if given.command in ("resume", "report") and "://" not in study.store and not Path(study.store).exists():
+        raise StudyError(str(given.study), [f"there is no run store {study.store} yet; use `surrogate run` first"])
+    try:
+        if given.command == "report":
+            finished = report_study(study)
+        else:
+            finished = run_study(study, rerun_failures=given.rerun_failures)
+    except KeyboardInterrupt:
+        sys.stderr.write(
+            f"\ninterrupted; every finished run is in {study.store}\ngo on with: surrogate resume {given.study}\n"
+        )
+        return 130
+    print(f"{finished.runs!r}")
+    for problem in finished.problems:
+        sys.stderr.write(f"surrogate: {problem}\n")
+    print(f"report: {finished.report}")
+    return 1 if finished.problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Gaussian process regression: kernels, likelihood and the estimator."""

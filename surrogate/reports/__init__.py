@@ -1,0 +1,1 @@
+"""Tell me: one self-contained HTML page from runs, emulators and boxes."""

@@ -1,0 +1,143 @@
+"""What a report is made of, before it is a page: sections of texts, tables and figures."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as MplFigure
+
+from surrogate.conditions import Condition
+from surrogate.runs.records import Runs
+
+__all__ = ["Asked", "Figure", "Section", "Table", "Text", "new_axes"]
+
+FIGURE_SIZE = (6.0, 4.0)
+
+# Text stays text, so that the page can be searched and read aloud; fonts come from the page's style.
+SVG_STYLE = {"svg.fonttype": "none", "font.family": "sans-serif", "font.size": 10, "axes.axisbelow": True}
+
+
+@dataclass(frozen=True)
+class Text:
+    """A paragraph."""
+
+    text: str
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A table with a caption; numbers are shown to four significant digits."""
+
+    frame: pd.DataFrame
+    caption: str = ""
+    folded: bool = False
+
+    @property
+    def header(self) -> list[str]:
+        """Column names, the index's first."""
+        return [str(self.frame.index.name or ""), *map(str, self.frame.columns)]
+
+    @property
+    def rows(self) -> list[list[str]]:
+        """Cells as text, the index's first."""
+        columns = [self.frame[name].tolist() for name in self.frame.columns]
+        return [[_cell(label), *map(_cell, cells)] for label, *cells in zip(self.frame.index, *columns)]
+
+
+@dataclass(frozen=True, eq=False)
+class Figure:
+    """A drawing with what it shows in words.
+
+    Attributes
+    ----------
+    svg : str
+    alt : str
+        For those who do not see it: what it shows.
+    caption : str
+    table : Table, optional
+        The numbers behind it.
+    """
+
+    svg: str
+    alt: str
+    caption: str
+    table: Table | None = None
+
+    @classmethod
+    def of(cls, ax: Axes, alt: str, caption: str, table: Table | None = None) -> Figure:
+        """From axes made by :func:`new_axes`."""
+        figure = ax.figure
+        text = io.StringIO()
+        # A salt of its own for each figure: they share a page, and their inner references must not meet.
+        with mpl.rc_context(SVG_STYLE | {"svg.hashsalt": caption}):
+            figure.savefig(text, format="svg", bbox_inches="tight", transparent=True, metadata={"Date": None})  # type: ignore[union-attr]
+        svg = text.getvalue()
+        svg = svg[svg.index("<svg") :]
+        svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+        # Its size is the page's matter.
+        svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
+        svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r'\1 role="img"', svg, count=1)
+        svg = re.sub(r"(<svg[^>]*>)", lambda found: f"{found[1]}<title>{_escaped(alt)}</title>", svg, count=1)
+        return cls(svg, alt, caption, table)
+
+
+@dataclass(frozen=True, eq=False)
+class Section:
+    """One part of the page.
+
+    Attributes
+    ----------
+    anchor : str
+        Its place in the page's address.
+    title : str
+    lead : str
+        Its result in a sentence or two; the page's summary is made of these.
+    blocks : list of Text, Table and Figure
+    """
+
+    anchor: str
+    title: str
+    lead: str
+    blocks: list[Text | Table | Figure]
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """Everything a section may draw on."""
+
+    runs: Runs
+    question: str = ""
+    emulators: Mapping[str, Any] = field(default_factory=dict)
+    boxes: Any = None
+    conditions: tuple[Condition, ...] = ()
+    problems: tuple[str, ...] = ()
+
+    @property
+    def interest(self) -> str:
+        """The condition in words."""
+        return " and ".join(map(str, self.conditions))
+
+
+def new_axes(width: float = FIGURE_SIZE[0], height: float = FIGURE_SIZE[1]) -> Axes:
+    """Axes of a figure that no global state knows, for :meth:`Figure.of`."""
+    with mpl.rc_context(SVG_STYLE):
+        return MplFigure(figsize=(width, height)).add_subplot()
+
+
+def _cell(value: Any) -> str:
+    if value is None or value is pd.NA or (isinstance(value, float) and value != value):
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,134 @@
+"""The report: one self-contained HTML file, readable without JavaScript and without a network."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from surrogate.conditions import Condition, parse_conditions
+from surrogate.errors import did_you_mean
+from surrogate.reports.content import Asked, Figure, Table, Text
+from surrogate.reports.sections import SECTIONS
+from surrogate.runs.records import Runs
+
+__all__ = ["report"]
+
+
+def report(
+    path: str | Path,
+    *,
+    runs: Runs,
+    emulator: Any = None,
+    boxes: Any = None,
+    of_interest: str | Mapping[str, str] | Sequence[str | Condition] | None = None,
+    title: str = "",
+    question: str = "",
+    problems: Sequence[str] = (),
+) -> Path:
+    """Write a report of a study as one HTML file.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file to write; replaced as a whole if it exists.
+    runs : Runs
+    emulator : fitted emulator, or mapping of output to fitted emulator, optional
+        Fitted on the finished runs in their order. One emulator alone belongs to the only scalar output.
+    boxes : fitted box finder, optional
+        Fitted on the finished runs in their order.
+    of_interest : str, mapping or sequence of conditions, optional
+        What made runs of interest, to be told in words.
+    title, question : str, optional
+        Heading, and what the study wants to know in a sentence or two.
+    problems : sequence of str
+        What could not be done, to be told at the top.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    ValueError
+        If an emulator belongs to no output.
+    FileNotFoundError
+        If the folder does not exist.
+    """
+    file = Path(path)
+    if not file.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {file.parent} for the report {file.name}")
+    asked = Asked(
+        runs=runs,
+        question=question,
+        emulators=_by_output(emulator, runs),
+        boxes=boxes,
+        conditions=() if of_interest is None else parse_conditions(of_interest),
+        problems=tuple(problems),
+    )
+    sections = [section for make in SECTIONS if (section := make(asked)) is not None]
+    text = (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            title=title or f"Study of {runs.simulator}",
+            date=datetime.date.today().isoformat(),
+            problems=asked.problems,
+            sections=sections,
+        )
+    )
+    _replace(file, text)
+    return file
+
+
+def _by_output(emulator: Any, runs: Runs) -> dict[str, Any]:
+    if emulator is None:
+        return {}
+    scalars = [str(name) for name in runs.scalars.columns]
+    if not isinstance(emulator, Mapping):
+        if len(scalars) != 1:
+            raise ValueError(
+                f"emulator: which of the outputs {', '.join(scalars)} it emulates is not clear; "
+                f"pass a mapping such as {{{scalars[0]!r}: emulator}}"
+            )
+        return {scalars[0]: emulator}
+    for name in emulator:
+        if name not in scalars:
+            raise ValueError(f"emulator: no scalar output {name!r}; {did_you_mean(name, scalars)}")
+    return dict(emulator)
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("surrogate.reports"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.tests["text"] = lambda block: isinstance(block, Text)
+    environment.tests["table"] = lambda block: isinstance(block, Table)
+    environment.tests["figure"] = lambda block: isinstance(block, Figure)
+    return environment
+
+
+def _replace(file: Path, text: str) -> None:
+    """Write beside and rename, so that a reader never sees half a page."""
+    handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        # mkstemp's files are private; a report has the permissions of any new file.
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(name, 0o666 & ~mask)
+        os.replace(name, file)
+    except BaseException:
+        os.unlink(name)
+        raise

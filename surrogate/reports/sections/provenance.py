@@ -1,0 +1,33 @@
+"""How to do it again: seeds, versions, who ran it and when."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from surrogate.reports.content import Asked, Section, Table
+from surrogate.runs.provenance import package_versions
+
+__all__ = ["provenance_section"]
+
+
+def provenance_section(asked: Asked) -> Section:
+    """The section "Seeds and versions"."""
+    runs = asked.runs
+    made = {f"design {key}": str(value) for key, value in runs.design.items()}
+    made |= {
+        "simulator": runs.simulator,
+        "simulator version": runs.version,
+        "space fingerprint": runs.space.fingerprint,
+    }
+    facts = pd.DataFrame({"value": made}).rename_axis("fact")
+    versions = pd.DataFrame({"version": package_versions()}).rename_axis("package")
+    blocks = [Table(facts, "Seeds and identity"), Table(versions, "Software that made this page")]
+    if runs.sessions:
+        rows = [
+            {key: s.get(key, "") for key in ("time", "host", "platform", "git_commit", "command")}
+            for s in runs.sessions
+        ]
+        blocks.append(Table(pd.DataFrame(rows).rename_axis("session"), "Sessions that ran the simulator", folded=True))
+    seed = f" with seed {runs.design['seed']}" if runs.design.get("seed") is not None else ""
+    lead = f"The design{seed}, the stored runs and the versions below make this page again."
+    return Section("provenance", "Seeds and versions", lead, list(blocks))

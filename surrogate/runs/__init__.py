@@ -1,0 +1,1 @@
+"""What happened: runs in parallel, each committed to a durable store before it is reported done."""

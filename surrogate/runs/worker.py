@@ -1,0 +1,93 @@
+"""The child process of a pool: takes chunks of tasks from a pipe, runs them, sends outcomes back.
+
+It is started with ``subprocess`` and not with ``multiprocessing``, so that scripts need no ``__main__`` guard, no state
+of the parent is forked, and the worker leads a process group of its own that can be killed with all its children.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import mmap
+import os
+import pickle
+import signal
+import sys
+import time
+from multiprocessing.connection import Connection
+from typing import Any
+
+from surrogate.runs.outcome import Outcome, describe_error, evaluate
+
+__all__ = ["BOARD_BYTES", "main"]
+
+# The board is a page that parent and worker share: two doubles, the position in the current chunk of the task that is
+# running (-1: none) and when it began on the monotonic clock. It tells the parent, without a message a run, what a dead
+# worker was doing and when a deadline passes.
+BOARD_BYTES = 16
+
+# Outcomes are sent at once unless the last message is younger than this: a message costs more than a cheap run.
+FLUSH_SECONDS = 0.02
+
+# What runs print is kept for the text of a crash; beyond this it is dropped.
+MAX_PRINTED_BYTES = 1 << 20
+
+
+def main(connection_fd: int, board_fd: int, memory_bytes: int) -> None:
+    """Serve the parent until it hangs up."""
+    # Ctrl-C reaches the terminal's foreground group; stopping is the parent's decision.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A segmentation fault leaves a Python traceback in what the run printed, where the parent finds it.
+    faulthandler.enable()
+    connection = Connection(connection_fd)
+    board = memoryview(mmap.mmap(board_fd, BOARD_BYTES)).cast("d")
+    board[0] = -1.0
+    try:
+        simulator = pickle.loads(connection.recv_bytes())
+    except EOFError:
+        return
+    except BaseException as error:
+        connection.send_bytes(pickle.dumps(("broken", describe_error(error))))
+        return
+    if memory_bytes:
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    connection.send_bytes(pickle.dumps(("ready", None)))
+    while True:
+        try:
+            tasks = pickle.loads(connection.recv_bytes())
+        except (EOFError, OSError):
+            return
+        _run_chunk(simulator, tasks, connection, board)
+
+
+def _run_chunk(simulator: Any, tasks: list[Any], connection: Connection, board: Any) -> None:
+    unsent: list[Outcome] = []
+    flushed = time.monotonic()
+    for position, task in enumerate(tasks):
+        now = time.monotonic()
+        board[1] = now
+        board[0] = float(position)
+        try:
+            outcome = evaluate(simulator, task)
+        except BaseException as error:
+            outcome = Outcome(task.id, "failed", None, describe_error(error), time.time(), 0.0, task.attempt)
+        unsent.append(outcome)
+        now = time.monotonic()
+        if now - flushed >= FLUSH_SECONDS or position == len(tasks) - 1:
+            # Off the board first: a run that is done must not be killed for the time its message takes.
+            board[0] = -1.0
+            _forget_old_output()
+            connection.send_bytes(pickle.dumps(("outcomes", unsent), protocol=pickle.HIGHEST_PROTOCOL))
+            unsent = []
+            flushed = now
+
+
+def _forget_old_output() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError, AttributeError):
+            continue
+    if os.fstat(1).st_size > MAX_PRINTED_BYTES:
+        os.ftruncate(1, 0)

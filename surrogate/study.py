@@ -1,0 +1,331 @@
+"""A study: one TOML file that says what to run, learn and report; thin calls of the parts, in order."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from surrogate.boxes.prim import OBJECTIVES, Prim
+from surrogate.conditions import Condition, of_interest, parse_conditions
+from surrogate.designs import SAMPLERS
+from surrogate.emulators.gp.gaussian_process import GaussianProcess
+from surrogate.errors import ConditionError, StudyError, SurrogateError, did_you_mean
+from surrogate.reports.page import report
+from surrogate.runs.records import Runs
+from surrogate.runs.run import run
+from surrogate.runs.store import RunStore
+from surrogate.simulation import Series, Simulator, load_simulator
+
+__all__ = ["Finished", "Study", "load_study", "report_study", "run_study"]
+
+
+@dataclass(frozen=True)
+class _Key:
+    """One key of a study file: its type, and what else its value must fulfil."""
+
+    kind: type | tuple[type, ...]
+    words: str
+    default: Any = None
+    required: bool = False
+    check: Callable[[Any], str | None] = lambda value: None
+
+    def problem(self, value: Any) -> str | None:
+        # TOML's booleans are no numbers, though Python's are.
+        right = isinstance(value, self.kind) and not (isinstance(value, bool) and self.kind is not bool)
+        return self.check(value) if right else f"must be {self.words}, got {value!r}"
+
+
+def _at_least(least: float) -> Callable[[Any], str | None]:
+    return lambda value: None if value >= least else f"must be at least {least:g}, got {value!r}"
+
+
+def _between_0_and_1(value: Any) -> str | None:
+    return None if 0 < value < 1 else f"must lie between 0 and 1, got {value!r}"
+
+
+def _positive(value: Any) -> str | None:
+    return None if value > 0 else f"must be positive, got {value!r}"
+
+
+def _one_of(known: Mapping[str, Any]) -> Callable[[Any], str | None]:
+    return lambda value: None if value in known else f"unknown {value!r}; {did_you_mean(value, known)}"
+
+
+_NUMBER = (int, float)
+
+# Every table and key of a study file. Tables other than [simulator] and [design] may be left out; [emulate] and
+# [discover] are done only if they are there.
+SCHEMA: dict[str, dict[str, _Key]] = {
+    "simulator": {"use": _Key(str, "text", required=True)},
+    "design": {
+        "sampler": _Key(str, "text", "sobol", check=_one_of(SAMPLERS)),
+        "n": _Key(int, "a whole number", required=True, check=_at_least(1)),
+        "seed": _Key(int, "a whole number", 0, check=_at_least(0)),
+    },
+    "run": {
+        "store": _Key(str, "a file name or database URL", "runs.db"),
+        "n_jobs": _Key(int, "a whole number", -1),
+        "timeout": _Key(_NUMBER, "a number of seconds", check=_positive),
+        "retries": _Key(int, "a whole number", 0, check=_at_least(0)),
+        "seed": _Key(int, "a whole number", 0, check=_at_least(0)),
+    },
+    "emulate": {"outputs": _Key(list, "a list of outputs")},
+    "discover": {
+        "of_interest": _Key((dict, str), "a table such as {growth_rate = '> 0'}", required=True),
+        "alpha": _Key(_NUMBER, "a number", 0.05, check=_between_0_and_1),
+        "min_support": _Key(_NUMBER, "a number", 20, check=_positive),
+        "objective": _Key(str, "text", "lenient1", check=_one_of(OBJECTIVES)),
+    },
+    "report": {
+        "path": _Key(str, "a file name", "report.html"),
+        "title": _Key(str, "text", ""),
+        "question": _Key(str, "text", ""),
+    },
+}
+REQUIRED_TABLES = ("simulator", "design")
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """A checked study file.
+
+    Attributes
+    ----------
+    file : Path
+    simulator : Simulator
+    settings : mapping of table to mapping of key to value
+        Every key of the tables that are there, defaults filled in.
+    """
+
+    file: Path
+    simulator: Simulator
+    settings: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def store(self) -> str:
+        """The run store's file (relative names are beside the study file) or URL."""
+        name = str(self.settings["run"]["store"])
+        return name if "://" in name else str(self.file.parent / name)
+
+    @property
+    def report_path(self) -> Path:
+        """The report's file."""
+        return self.file.parent / str(self.settings["report"]["path"])
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """What is of interest; empty without [discover]."""
+        return parse_conditions(self.settings["discover"]["of_interest"]) if "discover" in self.settings else ()
+
+    @property
+    def emulated(self) -> tuple[str, ...]:
+        """Outputs to emulate."""
+        if "emulate" not in self.settings:
+            return ()
+        named = self.settings["emulate"]["outputs"]
+        return tuple(_scalar_outputs(self.simulator) if named is None else named)
+
+
+@dataclass(frozen=True, eq=False)
+class Finished:
+    """What a study made.
+
+    Attributes
+    ----------
+    report : Path
+    runs : Runs
+    problems : tuple of str
+        Parts that could not be done, and why; the report tells them too.
+    """
+
+    report: Path
+    runs: Runs
+    problems: tuple[str, ...]
+
+
+def load_study(path: str | Path) -> Study:
+    """Read and check a study file.
+
+    Raises
+    ------
+    StudyError
+        With every problem of the file at once, each with its place.
+    """
+    file = Path(path)
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise StudyError(str(path), [f"cannot be read: {error.strerror}"]) from error
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise StudyError(str(path), [f"not valid TOML: {error}"]) from error
+    problems: list[str] = []
+    settings = _checked_settings(raw, problems)
+    simulator = _find_simulator(settings, file, problems)
+    if simulator is not None:
+        problems += _output_problems(settings, simulator)
+    if problems or simulator is None:
+        raise StudyError(str(path), problems)
+    return Study(file, simulator, settings)
+
+
+def _checked_settings(raw: Mapping[str, Any], problems: list[str]) -> dict[str, dict[str, Any]]:
+    """The file's values with defaults; problems are added to the list."""
+    problems += [f"$.{name}: unknown table; {did_you_mean(name, SCHEMA)}" for name in raw if name not in SCHEMA]
+    settings: dict[str, dict[str, Any]] = {}
+    for table, keys in SCHEMA.items():
+        given = raw.get(table)
+        if given is None:
+            if table in REQUIRED_TABLES:
+                problems.append(f"$.{table}: this table is missing")
+            if table not in ("emulate", "discover"):
+                settings[table] = {name: key.default for name, key in keys.items()}
+            continue
+        if not isinstance(given, dict):
+            problems.append(f"$.{table}: must be a table, got {given!r}")
+            continue
+        problems += [f"$.{table}.{name}: unknown key; {did_you_mean(name, keys)}" for name in given if name not in keys]
+        settings[table] = {}
+        for name, key in keys.items():
+            if name in given:
+                problem = key.problem(given[name])
+                if problem:
+                    problems.append(f"$.{table}.{name}: {problem}")
+            elif key.required:
+                problems.append(f"$.{table}.{name}: missing; it must be {key.words}")
+            settings[table][name] = given.get(name, key.default)
+    return settings
+
+
+def _find_simulator(settings: Mapping[str, Any], file: Path, problems: list[str]) -> Simulator | None:
+    reference = settings.get("simulator", {}).get("use")
+    if not isinstance(reference, str):
+        return None
+    where, _, _ = reference.rpartition(":")
+    if where.endswith(".py") and not Path(where).is_absolute():
+        # A simulator's file lies beside the study that uses it.
+        reference = str(file.parent / reference)
+    try:
+        return load_simulator(reference)
+    except SurrogateError as error:
+        problems.append(f"$.simulator.use: {error}")
+    except Exception as error:
+        problems.append(f"$.simulator.use: {reference} cannot be loaded: {type(error).__name__}: {error}")
+    return None
+
+
+def _output_problems(settings: Mapping[str, Any], simulator: Simulator) -> list[str]:
+    scalars = _scalar_outputs(simulator)
+    problems = []
+    named = settings.get("emulate", {}).get("outputs")
+    for position, name in enumerate(named if isinstance(named, list) else []):
+        if name not in scalars:
+            problems.append(f"$.emulate.outputs[{position}]: no scalar output {name!r}; {did_you_mean(name, scalars)}")
+    wanted = settings.get("discover", {}).get("of_interest")
+    if isinstance(wanted, (dict, str)):
+        try:
+            conditions = parse_conditions(wanted)
+        except ConditionError as error:
+            problems.append(f"$.discover.of_interest: {error}")
+        else:
+            problems += [
+                f"$.discover.of_interest.{c.name}: no scalar output {c.name!r}; {did_you_mean(c.name, scalars)}"
+                for c in conditions
+                if c.name not in scalars
+            ]
+    return problems
+
+
+def _scalar_outputs(simulator: Simulator) -> list[str]:
+    return [str(out) for out in simulator.outputs if not isinstance(out, Series)]
+
+
+def run_study(study: Study, *, rerun_failures: bool = False, progress: bool | None = None) -> Finished:
+    """Run what is missing in the store, then learn and report.
+
+    Parameters
+    ----------
+    study : Study
+    rerun_failures : bool
+        Also run stored points that failed.
+    progress : bool, optional
+        Whether to show progress; by default on a terminal.
+
+    Raises
+    ------
+    SurrogateError
+        If the store cannot be used.
+    KeyboardInterrupt
+        After Ctrl-C; finished runs are stored.
+    """
+    designed, options = study.settings["design"], study.settings["run"]
+    design = SAMPLERS[designed["sampler"]](study.simulator.space, designed["n"], rng=designed["seed"])
+    runs = run(
+        study.simulator,
+        design,
+        store=study.store,
+        n_jobs=options["n_jobs"],
+        timeout=options["timeout"],
+        retries=options["retries"],
+        rng=options["seed"],
+        rerun_failures=rerun_failures,
+        progress=progress,
+    )
+    return _learn_and_report(study, runs)
+
+
+def report_study(study: Study) -> Finished:
+    """Learn and report from the runs that the store holds, without running anything."""
+    with RunStore(study.store) as store:
+        return _learn_and_report(study, store.runs())
+
+
+def _learn_and_report(study: Study, runs: Runs) -> Finished:
+    problems: list[str] = []
+    emulators: dict[str, GaussianProcess] = {}
+    finder = None
+    if not runs.counts["done"]:
+        problems.append("no run is done, so there is nothing to learn from")
+    else:
+        for output in study.emulated:
+            try:
+                emulators[output] = _emulate(runs, output)
+            except ValueError as error:
+                problems.append(f"emulator of {output}: {error}")
+        if study.conditions:
+            try:
+                finder = _discover(study, runs)
+            except ValueError as error:
+                problems.append(f"discovery: {error}")
+    told = study.settings["report"]
+    path = report(
+        study.report_path,
+        runs=runs,
+        emulator=emulators,
+        boxes=finder,
+        of_interest=study.conditions or None,
+        title=told["title"],
+        question=told["question"],
+        problems=problems,
+    )
+    return Finished(path, runs, tuple(problems))
+
+
+def _emulate(runs: Runs, output: str) -> GaussianProcess:
+    values = runs.outputs[output].to_numpy()
+    if np.ptp(values) == 0:
+        raise ValueError(f"all {len(values)} runs give {values[0]:g}: there is nothing to learn")
+    return GaussianProcess().fit(runs.space.to_unit(runs.inputs), values)
+
+
+def _discover(study: Study, runs: Runs) -> Prim:
+    options = study.settings["discover"]
+    flags = of_interest(runs.outputs, study.conditions)
+    finder = Prim(alpha=options["alpha"], min_support=options["min_support"], objective=options["objective"])
+    return finder.fit(runs.inputs, flags, space=runs.space)
