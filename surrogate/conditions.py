@@ -73,6 +73,8 @@ class Condition:
             if not found:
                 raise ConditionError(f"{text!r} is not a condition; write e.g. 'lift >= 0.5'")
             name, rest = found["name"], found["rest"]
+            if name[-1] in "=!<>":
+                raise ConditionError(f"{text!r} has no operator that is known; known: {', '.join(_OPERATORS)}")
         compared = _COMPARISON.match(rest)
         if not compared:
             raise ConditionError(f"condition on {name!r}: {text!r} is not a comparison; write e.g. '>= 0.5'")

@@ -46,14 +46,21 @@ class StudyError(SurrogateError):
 
     Attributes
     ----------
+    where : str
+        The file.
     problems : tuple of str
         One line a problem, e.g. ``"$.design.n: must be at least 1, got 0"``.
     """
 
     def __init__(self, where: str, problems: Iterable[str]) -> None:
+        self.where = where
         self.problems = tuple(problems)
         count = f"{len(self.problems)} problem" + ("s" if len(self.problems) != 1 else "")
         super().__init__(f"{where}: {count}\n" + "\n".join(f"  {problem}" for problem in self.problems))
+
+    def __reduce__(self) -> tuple[type[StudyError], tuple[str, tuple[str, ...]]]:
+        # An exception is otherwise made again of its message alone.
+        return type(self), (self.where, self.problems)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

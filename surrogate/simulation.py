@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, Self, runtime_checkable
 
 import cloudpickle
 import numpy as np
@@ -56,7 +56,9 @@ class Output(str):
     unit: str
     description: str
 
-    def __new__(cls, name: str, *, unit: str = "", description: str = "") -> Output:
+    def __new__(cls, name: str, *, unit: str = "", description: str = "") -> Self:
+        if not isinstance(name, str):
+            raise TypeError(f"an output's name must be text, got {name!r}")
         if not name:
             raise ValueError("an output needs a name")
         self = super().__new__(cls, name)
@@ -80,12 +82,20 @@ class Output(str):
         ValueError
             If the value has the wrong type or shape, or is not finite.
         """
-        if np.ndim(value) != 0:
-            raise ValueError(f"output {str(self)!r} must be one number, got an array of shape {np.shape(value)}")
+        told = f"output {str(self)!r} must be one number, got"
+        try:
+            shape = np.shape(value)
+        except ValueError:
+            raise ValueError(f"{told} {value!r:.100}") from None
+        if shape:
+            raise ValueError(f"{told} an array of shape {shape}")
+        # float() would read text, and of NumPy's complex numbers it drops the imaginary part.
+        if isinstance(value, (str, bytes)) or np.iscomplexobj(value):
+            raise ValueError(f"{told} {value!r:.100}")
         try:
             number = float(value)
-        except (TypeError, ValueError):
-            raise ValueError(f"output {str(self)!r} must be a number, got {value!r:.100}") from None
+        except (TypeError, ValueError, OverflowError):
+            raise ValueError(f"{told} {value!r:.100}") from None
         if not np.isfinite(number):
             raise ValueError(f"output {str(self)!r} is {number}")
         return number
@@ -128,9 +138,8 @@ class Series(Output):
         unit: str = "",
         coordinate_unit: str = "",
         description: str = "",
-    ) -> Series:
+    ) -> Self:
         self = super().__new__(cls, name, unit=unit, description=description)
-        assert isinstance(self, Series)  # noqa: S101 - for the type checker only
         values = np.array(at, dtype=float)
         if values.ndim != 1 or len(values) == 0 or not np.isfinite(values).all():
             raise ValueError(f"series {name!r}: at must be a finite array of shape (m,), got shape {values.shape}")
@@ -141,7 +150,10 @@ class Series(Output):
         return self
 
     def check(self, value: Any) -> NDArray[Any]:
-        array = np.asarray(value)
+        try:
+            array = np.array(value)  # a copy: a simulator may use its array again
+        except ValueError:
+            raise ValueError(f"series {str(self)!r} must have shape {self.at.shape}, got {value!r:.100}") from None
         if array.shape != self.at.shape:
             raise ValueError(f"series {str(self)!r} must have shape {self.at.shape}, got {array.shape}")
         if array.dtype.kind not in "iufb":
@@ -192,6 +204,8 @@ class FunctionSimulator:
         version: str = "1",
         name: str | None = None,
     ) -> None:
+        if not callable(function):
+            raise TypeError(f"a simulator is made of a function, got {function!r}")
         if not isinstance(space, Space):
             raise TypeError(f"space must be a Space, got {space!r}")
         if isinstance(outputs, str) or not outputs:
@@ -200,7 +214,9 @@ class FunctionSimulator:
         self.space = space
         self.outputs = tuple(out if isinstance(out, Output) else Output(out) for out in outputs)
         self.version = str(version)
-        self.name = name or function.__name__
+        self.name = name or getattr(function, "__name__", "")
+        if not self.name:
+            raise TypeError(f"{function!r} has no name of its own; give one with name=")
         if len(set(self.outputs)) != len(self.outputs):
             raise ValueError(f"simulator {self.name!r}: outputs must differ from each other, got {list(self.outputs)}")
         self.stochastic = self._check_signature()
@@ -220,8 +236,7 @@ class FunctionSimulator:
         unfilled = [
             n
             for n, p in parameters.items()
-            if n not in self.space
-            and n != "seed"
+            if (n not in (*self.space, "seed") or p.kind is p.POSITIONAL_ONLY)
             and p.default is p.empty
             and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
         ]
@@ -241,7 +256,7 @@ class FunctionSimulator:
     def __reduce__(self) -> Any:
         # A decorated function hides the one it wraps, so pickle cannot find that by name: send this object's own name
         # where a worker can import it, and leave everything else to cloudpickle.
-        module, qualname = self.__module__, self.__qualname__
+        module, qualname = self.__module__, str(vars(self)["__qualname__"])
         if module not in ("__main__", None) and not _is_from_file(module):
             found: Any = sys.modules.get(module)
             for part in qualname.split("."):
@@ -341,6 +356,8 @@ def load_simulator(reference: str) -> Simulator:
     >>> load_simulator("lake").name
     'lake'
     """
+    if not isinstance(reference, str):
+        raise TypeError(f"reference must be text such as 'module:object', got {reference!r:.80}")
     where, _, attribute = reference.rpartition(":")
     if not where:
         point = available_simulators().get(reference)
@@ -371,15 +388,20 @@ def load_simulator(reference: str) -> Simulator:
 
 
 def _make(factory: Any, reference: str) -> Any:
-    if not isinstance(factory, type):
+    if not callable(factory):
         return factory
     try:
-        return factory()
-    except TypeError as error:
-        raise SimulatorNotFoundError(f"{reference}: {factory.__name__} needs arguments ({error})") from error
+        inspect.signature(factory).bind()
+    except (TypeError, ValueError) as error:
+        if isinstance(factory, type):
+            raise SimulatorNotFoundError(f"{reference}: {factory.__name__} needs arguments ({error})") from error
+        return factory  # a function that is no simulator yet, or one whose arguments cannot be told
+    return factory()
 
 
 def _import(module: str, reference: str) -> ModuleType:
+    if module.startswith("."):
+        raise SimulatorNotFoundError(f"{reference}: name the module in full, without a leading dot")
     # A study's own modules lie beside the user, as they do for `python -m`.
     if os.getcwd() not in sys.path and "" not in sys.path:
         sys.path.append(os.getcwd())

@@ -7,7 +7,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
 import pandas as pd
@@ -24,6 +24,10 @@ ROLES = ("uncertainty", "lever", "constant")
 
 # How many offending cells an error lists before it only counts the rest.
 MAX_LISTED = 10
+
+# Beyond this size of an Integer a position in the unit cube, a float, no longer tells every number from its neighbours
+# once it has been through a logarithm.
+LARGEST_INTEGER = 2**40
 
 # Shares of probability cut off on each side when an unbounded parameter needs finite limits, e.g. for an axis.
 TAIL = 1e-3
@@ -89,9 +93,9 @@ class _Numeric(Parameter):
         super().__post_init__()
         for name in ("low", "high"):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
+            if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
                 raise TypeError(f"{name} must be a number, got {value!r}")
-            if np.isnan(value):
+            if value != value:
                 raise ValueError(f"{name} must not be NaN")
         if not self.low < self.high:
             raise ValueError(f"low must be below high, got low={self.low}, high={self.high}")
@@ -109,17 +113,25 @@ class _Numeric(Parameter):
 
     @property
     def allowed(self) -> str:
-        left = f"[{self.low:g}" if np.isfinite(self.low) else "(-inf"
-        right = f"{self.high:g}]" if np.isfinite(self.high) else "inf)"
+        # Twelve digits: rounded to six, a value could look allowed that is not.
+        left = f"[{self.low:.12g}" if np.isfinite(self.low) else "(-inf"
+        right = f"{self.high:.12g}]" if np.isfinite(self.high) else "inf)"
         return f"{left}, {right}" + (f" {self.unit}" if self.unit else "")
 
     def problem(self, value: Any) -> str | None:
+        # float() would take all of these, and with them a column that is not what its author meant.
+        if isinstance(value, (bool, np.bool_, str, bytes)) or np.iscomplexobj(value):
+            return "is not a number"
         try:
             number = float(value)
+        except OverflowError:
+            return "is out of range"
         except (TypeError, ValueError):
             return "is not a number"
         if np.isnan(number):
             return "is NaN"
+        if np.isinf(number):  # which an unbounded range would let through
+            return "is infinite"
         if not self.low <= number <= self.high:
             return "is out of range"
         return None
@@ -159,9 +171,9 @@ class Real(_Numeric):
     kind: ClassVar[str] = "real"
     dtype: ClassVar[Any] = np.float64
 
-    distribution: Any = field(default=None, kw_only=True, compare=False)
-    # The distribution as plain data: what equality, hashing and JSON see, since frozen distributions compare by identity.
-    _distribution_key: str = field(default="", init=False, repr=False)
+    distribution: Any = field(default=None, kw_only=True, compare=False, repr=False)
+    # The distribution as plain data, for equality, hashing, JSON and repr: frozen distributions know only identity.
+    _distribution_key: str = field(default="", init=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -173,7 +185,17 @@ class Real(_Numeric):
                     f"bounds must be finite, got low={self.low}, high={self.high}; "
                     "for an unbounded parameter use Real.distributed(...)"
                 )
+            if not np.isfinite(self.high - self.low):
+                raise ValueError(f"bounds are too far apart for a float, got low={self.low}, high={self.high}")
         else:
+            if self.log:
+                raise ValueError("a distribution has a scale of its own; leave out log")
+            support = tuple(float(end) for end in self.distribution.support())
+            if (self.low, self.high) != support:
+                raise ValueError(
+                    f"low and high must be the distribution's support {support}, got {(self.low, self.high)}; "
+                    "use Real.distributed(...)"
+                )
             key = json.dumps(_distribution_to_dict(self.distribution), sort_keys=True)
             object.__setattr__(self, "_distribution_key", key)
 
@@ -201,6 +223,8 @@ class Real(_Numeric):
         """
         _distribution_to_dict(distribution)
         low, high = distribution.support()
+        if np.isnan(low) or np.isnan(high):
+            raise ValueError(f"shapes or scale are not allowed: {_distribution_to_dict(distribution)}")
         return cls(float(low), float(high), unit=unit, role=role, description=description, distribution=distribution)
 
     def from_unit(self, u: ArrayLike) -> FloatArray:
@@ -208,18 +232,21 @@ class Real(_Numeric):
         if self.distribution is not None:
             # A scrambled Sobol point may be exactly 0, whose quantile is infinite for an unbounded distribution.
             safe = np.clip(u, 2.0**-53, 1 - 2.0**-53)
-            return np.asarray(self.distribution.ppf(safe), dtype=float)
+            # Clipped, since a quantile function may miss its own support by a rounding error.
+            return np.asarray(np.clip(self.distribution.ppf(safe), self.low, self.high), dtype=float)
         if self.log:
             low, high = np.log(self.low), np.log(self.high)
-            return np.clip(np.exp(low + u * (high - low)), self.low, self.high)
-        return np.clip(self.low + u * (self.high - self.low), self.low, self.high)
+            return np.asarray(np.clip(np.exp(low + u * (high - low)), self.low, self.high))
+        return np.asarray(np.clip(self.low + u * (self.high - self.low), self.low, self.high))
 
     def to_unit(self, values: ArrayLike) -> FloatArray:
         x = np.asarray(values, dtype=float)
         if self.distribution is not None:
             return np.asarray(self.distribution.cdf(x), dtype=float)
         if self.log:
-            return np.asarray(np.log(x / self.low) / np.log(self.high / self.low))
+            # Not the logarithm of a ratio: high / low may overflow.
+            low, high = np.log(self.low), np.log(self.high)
+            return np.asarray((np.log(x) - low) / (high - low))
         return np.asarray((x - self.low) / (self.high - self.low))
 
     @property
@@ -255,6 +282,8 @@ class Integer(_Numeric):
         super().__post_init__()
         for name in ("low", "high"):
             value = getattr(self, name)
+            if abs(value) > LARGEST_INTEGER:
+                raise ValueError(f"{name} must lie within ±2**40, got {value}")
             if value != int(value):
                 raise ValueError(f"{name} must be a whole number, got {value}")
             object.__setattr__(self, name, int(value))
@@ -296,16 +325,19 @@ class _Finite(Parameter):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if isinstance(self.values, str) or not isinstance(self.values, Sequence):
+        if not isinstance(self.values, (list, tuple)):
             raise TypeError(f"values must be a list, got {self.values!r}")
         values = tuple(value.item() if isinstance(value, np.generic) else value for value in self.values)
         if len(values) < 2:
             raise ValueError(f"at least two values are needed, got {list(values)}")
-        if len(set(values)) != len(values):
-            raise ValueError(f"values must differ from each other, got {list(values)}")
         wrong = [value for value in values if not isinstance(value, (str, int, float, bool))]
         if wrong:
             raise TypeError(f"values must be text, numbers or booleans, got {wrong[0]!r}")
+        infinite = [value for value in values if isinstance(value, float) and not np.isfinite(value)]
+        if infinite:
+            raise ValueError(f"values must be finite, got {infinite[0]!r}")
+        if len(set(values)) != len(values):
+            raise ValueError(f"values must differ from each other, got {list(values)}")
         object.__setattr__(self, "values", values)
 
     def codes(self, values: ArrayLike) -> NDArray[np.int64]:
@@ -315,10 +347,15 @@ class _Finite(Parameter):
 
     def from_unit(self, u: ArrayLike) -> NDArray[Any]:
         k = len(self.values)
-        codes = np.minimum((np.asarray(u, dtype=float) * k).astype(np.int64), k - 1)
-        table = np.empty(k, dtype=object)
+        return self.decode(np.minimum((np.asarray(u, dtype=float) * k).astype(np.int64), k - 1))
+
+    def decode(self, codes: NDArray[np.int64]) -> NDArray[Any]:
+        """The values at positions in the list, as the inverse of :meth:`codes`."""
+        # Numbers and booleans of one type get that type, whichever of them occur; everything else stays as it is.
+        types = {type(value) for value in self.values}
+        table = np.empty(len(self.values), dtype=object)
         table[:] = self.values
-        return np.asarray(table[codes])
+        return np.asarray((np.array(self.values) if types in ({bool}, {int}, {float}) else table)[codes])
 
     def to_unit(self, values: ArrayLike) -> FloatArray:
         return np.asarray((self.codes(values) + 0.5) / len(self.values))
@@ -328,9 +365,10 @@ class _Finite(Parameter):
         return "one of " + ", ".join(map(repr, self.values))
 
     def problem(self, value: Any) -> str | None:
-        if isinstance(value, float) and np.isnan(value):
+        if isinstance(value, (float, np.floating)) and np.isnan(value):
             return "is NaN"
         try:
+            hash(value)  # an array is no value, and would be compared element by element
             return None if value in self.values else "is not allowed"
         except TypeError:
             return "is not allowed"
@@ -425,8 +463,12 @@ class Space(Mapping[str, Parameter]):
     def __repr__(self) -> str:
         return "Space(" + ", ".join(f"{name}={parameter!r}" for name, parameter in self.items()) + ")"
 
+    def __eq__(self, other: object) -> bool:
+        # A mapping's own equality forgets the order, which gives an array's columns their meaning.
+        return isinstance(other, Space) and list(self.items()) == list(other.items())
+
     def __hash__(self) -> int:
-        return hash(self.fingerprint)
+        return hash(tuple(self.items()))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -473,8 +515,8 @@ class Space(Mapping[str, Parameter]):
 
         Parameters
         ----------
-        x : DataFrame, mapping of scalars, sequence of mappings, or array of shape (n, d)
-            An array's columns are in the order of the space.
+        x : DataFrame, mapping of scalars or columns, Series, sequence of mappings, or array of shape (n, d)
+            One point (a mapping of scalars, a Series) or many. An array's columns are in the order of the space.
         what : str
             What the points are called in an error.
 
@@ -491,11 +533,18 @@ class Space(Mapping[str, Parameter]):
         surrogate.errors.InvalidInputError: inputs: 1 value is not allowed
           row 0, 'n' = 12 is out of range; allowed: whole numbers 1 to 9
         """
-        frame = self._as_frame(x, what)
+        try:
+            frame = self._as_frame(x, what)
+        except InvalidInputError:
+            raise
+        except (TypeError, ValueError) as error:
+            raise InvalidInputError(f"{what}: cannot be read as a table ({error})") from error
         missing = [name for name in self if name not in frame.columns]
         unknown = [str(name) for name in frame.columns if name not in self._parameters]
-        if missing or unknown:
+        twice = [name for name in self if list(frame.columns).count(name) > 1]
+        if missing or unknown or twice:
             lines = [f"missing column {name!r}" for name in missing]
+            lines += [f"more than one column {name!r}" for name in twice]
             lines += [f"unknown column {name!r}; {did_you_mean(name, self.names)}" for name in unknown]
             raise InvalidInputError(f"{what}: wrong columns\n" + "\n".join(f"  {line}" for line in lines))
 
@@ -503,9 +552,9 @@ class Space(Mapping[str, Parameter]):
         problems: list[tuple[int, str]] = []
         for name, parameter in self.items():
             raw = frame[name]
-            if isinstance(parameter, _Numeric) and pd.api.types.is_numeric_dtype(raw.dtype):
+            if isinstance(parameter, _Numeric) and raw.dtype.kind in "iuf":
                 values = raw.to_numpy(dtype=float, na_value=np.nan)
-                good = (values >= parameter.low) & (values <= parameter.high)
+                good = (values >= parameter.low) & (values <= parameter.high) & np.isfinite(values)
                 if isinstance(parameter, Integer):
                     good &= values == np.floor(values)
                 suspects = np.flatnonzero(~good)
@@ -515,7 +564,8 @@ class Space(Mapping[str, Parameter]):
             found = [(row, parameter.problem(cells[row])) for row in suspects]
             bad = [(int(row), reason) for row, reason in found if reason]
             for row, reason in bad:
-                text = f"row {frame.index[row]!r}, {name!r} = {cells[row]!r} {reason}; allowed: {parameter.allowed}"
+                where, value = _plain(frame.index[row]), _plain(cells[row])
+                text = f"row {where!r}, {name!r} = {value!r:.100} {reason}; allowed: {parameter.allowed}"
                 problems.append((row, text))
             if not bad:
                 columns[name] = self._typed(parameter, raw)
@@ -534,7 +584,9 @@ class Space(Mapping[str, Parameter]):
     def _typed(parameter: Parameter, raw: pd.Series) -> Any:
         if isinstance(parameter, _Numeric):
             return raw.astype(float).astype(parameter.dtype)
-        return raw.astype(object).infer_objects()
+        # The listed value itself instead of one that equals it (1.0 for 1, 1 for True): a run's identity hangs on it.
+        found = cast(_Finite, parameter)
+        return found.decode(found.codes(raw.to_numpy(dtype=object)))
 
     def _as_frame(self, x: Any, what: str) -> pd.DataFrame:
         if isinstance(x, pd.DataFrame):
@@ -546,10 +598,11 @@ class Space(Mapping[str, Parameter]):
             return pd.DataFrame([dict(x)] if scalar else dict(x))
         if isinstance(x, Sequence) and x and all(isinstance(row, Mapping) for row in x):
             return pd.DataFrame(list(x))
-        array = np.asarray(x)
+        # NumPy would turn a list's numbers into text beside text.
+        array = x if isinstance(x, np.ndarray) else np.asarray(x, dtype=object)
         if array.ndim != 2 or array.shape[1] != self.d:
             raise InvalidInputError(f"{what}: an array must have shape (n, {self.d}), got {array.shape}")
-        return pd.DataFrame(array, columns=list(self.names))
+        return pd.DataFrame(array, columns=list(self.names)).infer_objects()
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready description; :meth:`from_dict` makes an equal space of it."""
@@ -558,6 +611,8 @@ class Space(Mapping[str, Parameter]):
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Space:
         """The space that :meth:`to_dict` described."""
+        if not isinstance(data, Mapping):
+            raise ValueError(f"a space is described by a mapping from name to parameter, got {data!r:.100}")
         return cls({name: _parameter_from_dict(name, entry) for name, entry in data.items()})
 
     def to_json(self) -> str:
@@ -571,7 +626,7 @@ class Space(Mapping[str, Parameter]):
 
     @property
     def fingerprint(self) -> str:
-        """Short hash of names, types, bounds, values and distributions; units and descriptions do not count."""
+        """Short hash of names, types, bounds, values and distributions; units, roles and descriptions do not."""
         shown = {
             name: {key: value for key, value in entry.items() if key not in ("unit", "description", "role")}
             for name, entry in self.to_dict().items()
@@ -606,32 +661,55 @@ class Space(Mapping[str, Parameter]):
         }
 
 
+def _plain(value: Any) -> Any:
+    """A NumPy scalar, or those in a tuple, as Python's own, which are shorter to read."""
+    if isinstance(value, tuple):
+        return tuple(map(_plain, value))
+    return value.item() if isinstance(value, np.generic) else value
+
+
 def _distribution_to_dict(distribution: Any) -> dict[str, Any]:
-    frozen = getattr(distribution, "dist", None)
+    frozen: Any = getattr(distribution, "dist", None)
     if not isinstance(frozen, scipy.stats.rv_continuous):
         raise TypeError(
             f"distribution must be a frozen continuous scipy.stats distribution such as scipy.stats.norm(0, 1), "
             f"got {distribution!r}"
         )
-    if not hasattr(scipy.stats, frozen.name):
-        raise TypeError(f"distribution {frozen.name!r} is not one of scipy.stats and could not be stored with the runs")
-    shapes, loc, scale = frozen._parse_args(*distribution.args, **distribution.kwds)
-    return {"name": frozen.name, "args": [float(a) for a in (*shapes, loc, scale)]}
+    name = str(frozen.name)
+    # By type, since anyone may call a distribution of their own "norm".
+    if type(getattr(scipy.stats, name, None)) is not type(cast(object, frozen)):
+        raise TypeError(f"distribution {name!r} is not one of scipy.stats and could not be stored with the runs")
+    shapes, loc, scale = cast(Any, frozen)._parse_args(*distribution.args, **distribution.kwds)
+    args = (*shapes, loc, scale)
+    if any(np.ndim(a) for a in args):
+        raise TypeError(f"distribution {name!r} must be of one number, got arguments {args}")
+    return {"name": name, "args": [float(a) for a in args]}
 
 
 def _parameter_from_dict(name: str, entry: Mapping[str, Any]) -> Parameter:
+    if not isinstance(entry, Mapping):
+        raise ValueError(f"parameter {name!r}: must be described by a mapping, got {entry!r}")
     data = dict(entry)
     kind = data.pop("type", None)
-    if kind not in PARAMETER_TYPES:
+    if not isinstance(kind, str) or kind not in PARAMETER_TYPES:
         raise ValueError(f"parameter {name!r}: unknown type {kind!r}; {did_you_mean(str(kind), PARAMETER_TYPES)}")
     try:
-        if "distribution" in data:
+        if kind == Real.kind and "distribution" in data:
             described = data.pop("distribution")
-            distribution = getattr(scipy.stats, described["name"])(*described["args"])
-            return Real.distributed(distribution, **data)
+            return Real.distributed(_distribution_from_dict(described), **data)
         return PARAMETER_TYPES[kind](**data)
     except (TypeError, ValueError, KeyError, AttributeError) as error:
         raise ValueError(f"parameter {name!r}: {error}") from error
+
+
+def _distribution_from_dict(described: Mapping[str, Any]) -> Any:
+    name = described["name"]
+    family = getattr(scipy.stats, name, None)
+    # Nothing else of scipy.stats may be called by a name out of a file.
+    if not isinstance(family, scipy.stats.rv_continuous):
+        known = [word for word in dir(scipy.stats) if isinstance(getattr(scipy.stats, word), scipy.stats.rv_continuous)]
+        raise ValueError(f"scipy.stats has no continuous distribution {name!r}; {did_you_mean(name, known)}")
+    return cast(Any, family)(*described["args"])
 
 
 def _salib_distribution(name: str, parameter: Parameter) -> tuple[str, list[float]]:
@@ -650,9 +728,10 @@ def _salib_distribution(name: str, parameter: Parameter) -> tuple[str, list[floa
                 return "truncnorm", [loc + shapes[0] * scale, loc + shapes[1] * scale, loc, scale]
             case "lognorm" if loc == 0:
                 return "lognorm", [float(np.log(scale)), shapes[0]]
-            case "loguniform" | "reciprocal" if loc == 0 and scale == 1:
-                return "logunif", [shapes[0], shapes[1]]
-            case "triang" if loc >= 0:
+            case "loguniform" | "reciprocal" if loc == 0:
+                return "logunif", [scale * shapes[0], scale * shapes[1]]
+            # SALib refuses a negative end and a peak at the end.
+            case "triang" if loc + scale >= 0 and shapes[0] < 1:
                 return "triang", [loc, loc + scale, shapes[0]]
     raise ValueError(
         f"SALib has no counterpart of parameter {name!r} ({parameter.allowed}); "

@@ -141,12 +141,12 @@ class Box:
         return " & ".join(parts) or "True"
 
     def to_sql(self) -> str:
-        """The condition of an SQL ``WHERE`` over columns named like the inputs, exact to the last digit.
+        r"""The condition of an SQL ``WHERE`` over columns named like the inputs, exact to the last digit.
 
         Examples
         --------
         >>> Box({"x": (0.1, 0.5), "kind": {"flap"}}).to_sql()
-        '"x" >= 0.1 AND "x" <= 0.5 AND "kind" IN (\\'flap\\')'
+        '"x" >= 0.1 AND "x" <= 0.5 AND "kind" IN (\'flap\')'
         """
         parts = []
         for name, limits in self.limits.items():

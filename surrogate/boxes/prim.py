@@ -11,7 +11,6 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
-from surrogate.boxes.box import Box
 from surrogate.boxes.table import InputTable, check_of_interest
 from surrogate.space import Space
 
@@ -105,8 +104,8 @@ class Prim(BaseEstimator):
     References
     ----------
     .. [1] J. H. Friedman, N. I. Fisher, "Bump hunting in high-dimensional data", Statistics and Computing 9, 1999.
-    .. [2] B. P. Bryant, R. J. Lempert, "Thinking inside the box: A participatory, computer-assisted approach to scenario
-       discovery", Technological Forecasting and Social Change 77(1), 2010.
+    .. [2] B. P. Bryant, R. J. Lempert, "Thinking inside the box: A participatory, computer-assisted approach to
+       scenario discovery", Technological Forecasting and Social Change 77(1), 2010.
 
     Examples
     --------
@@ -315,8 +314,8 @@ class _Search:
         given = rows[:back]
         other = state.low[j] if side == "high" else state.high[j]
         freed = 1 if np.isinf(limit) and not np.isfinite(other) else 0
-        ends = {"high": mirror * limit} if side == "high" else {"low": mirror * limit}
-        return _Move(j, n + back, total + float(self.y[given].sum()), restricted - freed, **ends)
+        move = _Move(j, n + back, total + float(self.y[given].sum()), restricted - freed)
+        return replace(move, high=limit) if side == "high" else replace(move, low=-limit)
 
 
 def _inside(state: _State, codes: FloatArray) -> BoolArray:

@@ -1,1 +1,1 @@
-"""What would it answer? Emulators of numeric outputs, all scikit-learn regressors that also tell a standard deviation."""
+"""What would it answer? Emulators of numeric outputs: scikit-learn regressors that tell a standard deviation too."""

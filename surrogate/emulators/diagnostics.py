@@ -74,7 +74,7 @@ def diagnose(actual: ArrayLike, mean: ArrayLike, std: ArrayLike) -> Diagnostics:
         rmse=float(np.sqrt((error**2).mean())),
         mae=float(np.abs(error).mean()),
         interval_coverage=float((np.abs(error) <= Z95 * s).mean()),
-        nlpd=float(-scipy.stats.norm.logpdf(y, m, safe).mean()),
+        nlpd=float(-np.mean(scipy.stats.norm.logpdf(y, m, safe))),
     )
 
 

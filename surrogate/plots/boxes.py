@@ -102,7 +102,7 @@ def _unit_parts(limits: Any, parameter: Parameter) -> list[tuple[float, float]]:
             float(np.clip(parameter.to_unit(end), 0, 1)) for end in np.clip(limits, parameter.low, parameter.high)
         )
         return [(low, high)]
-    assert isinstance(parameter, (Real, Integer))  # noqa: S101 - for the type checker only
+    assert isinstance(parameter, (Real, Integer))
     start, end = parameter.finite_range
     low, high = (float(np.clip((limit - start) / (end - start), 0, 1)) for limit in limits)
     return [(low, high)]

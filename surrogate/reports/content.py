@@ -21,7 +21,12 @@ __all__ = ["Asked", "Figure", "Section", "Table", "Text", "new_axes"]
 FIGURE_SIZE = (6.0, 4.0)
 
 # Text stays text, so that the page can be searched and read aloud; fonts come from the page's style.
-SVG_STYLE = {"svg.fonttype": "none", "font.family": "sans-serif", "font.size": 10, "axes.axisbelow": True}
+SVG_STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "axes.axisbelow": True,
+}
 
 
 @dataclass(frozen=True)

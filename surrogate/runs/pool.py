@@ -68,8 +68,8 @@ class WorkerPool:
 
     Notes
     -----
-    pebble and loky were tried for this first: pebble kills a worker but not what the worker started, loky ends the whole
-    pool when one worker dies, and with neither do workers go when the parent is killed while compiled code runs.
+    Kept libraries do not give this: loky, and joblib on it, end the whole pool when one worker dies; pebble replaces
+    the worker, but what the worker had started lives on.
     """
 
     def __init__(
@@ -291,13 +291,13 @@ class _Worker:
             self._board_map = mmap.mmap(board_file.fileno(), BOARD_BYTES)
             self._board = memoryview(self._board_map).cast("d")
             self._board[0] = -1.0
+            handles = (theirs.fileno(), board_file.fileno())
             self.process = subprocess.Popen(
-                [sys.executable, "-c", _BOOT, json.dumps(_search_path())]
-                + [str(theirs.fileno()), str(board_file.fileno()), str(memory or 0)],
+                [sys.executable, "-c", _BOOT, json.dumps(_search_path()), *map(str, (*handles, memory or 0))],
                 stdin=subprocess.DEVNULL,
                 stdout=self._printed,
                 stderr=self._printed,
-                pass_fds=[theirs.fileno(), board_file.fileno()],
+                pass_fds=handles,
                 start_new_session=True,
                 # One run is one core's work: linear algebra must not start threads for all cores in every worker.
                 env={name: str(threads) for name in _THREAD_VARIABLES} | os.environ,

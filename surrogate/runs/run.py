@@ -106,7 +106,7 @@ def run(
     if n_jobs == 0 and (timeout is not None or memory is not None):
         raise ValueError("timeout and memory need a worker process to be enforced in: use n_jobs=1 or more")
     points = sim.space.validate(design, "design")
-    made = dict(design.attrs) if isinstance(design, pd.DataFrame) else {}
+    made = {str(key): value for key, value in points.attrs.items()}
     ids = run_ids(sim.space, points, replicates=is_stochastic(sim))
 
     with ExitStack() as stack:
@@ -216,12 +216,12 @@ class _Watch:
 
 @contextmanager
 def _deferred_interrupt(active: bool) -> Iterator[_Watch]:
-    """Turn the first Ctrl-C (and SIGTERM) into a flag, so that it never falls into a commit; the second is immediate."""
+    """Turn the first Ctrl-C (or SIGTERM) into a flag, so that it never falls into a commit; a second is immediate."""
     watch = _Watch()
     if not active or threading.current_thread() is not threading.main_thread():
         yield watch
         return
-    previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    previous: dict[int, Any] = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def remember(number: int, frame: Any) -> None:
         watch.interrupted = True

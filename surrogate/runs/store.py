@@ -1,7 +1,7 @@
 """The run store: every run of one study in one database, committed before it is reported done.
 
-An SQLite file by default (write-ahead log, every commit synced to disk). The tables are written with SQLAlchemy Core, so
-that the same code serves any database it knows by URL.
+An SQLite file by default (write-ahead log, every commit synced to disk). The tables are written with SQLAlchemy Core,
+so that the same code serves any database it knows by URL.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class RunStore:
     def __init__(self, target: str | Path = ":memory:") -> None:
         self.target = str(target)
         self._lock: int | None = None
-        self._runs: sa.Table | None = None
+        self._runs: sa.Table[Any] | None = None
         self._space: Space | None = None
         self._outputs: tuple[Output, ...] = ()
         self._meta: dict[str, Any] = {}
@@ -166,7 +166,7 @@ class RunStore:
         """Whether the store belongs to no simulator yet."""
         return self._runs is None
 
-    def _known(self) -> tuple[sa.Table, Space]:
+    def _known(self) -> tuple[sa.Table[Any], Space]:
         if self._runs is None or self._space is None:
             raise StoreError(f"run store {self.target} holds no runs yet")
         return self._runs, self._space
@@ -339,7 +339,7 @@ class RunStore:
         key = made.inserted_primary_key
         return int(key[0]) if key else 0
 
-    def _upsert(self, table: sa.Table, keep_done: bool = False) -> Any:
+    def _upsert(self, table: sa.Table[Any], keep_done: bool = False) -> Any:
         insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
         statement = insert(table)
         keys = [column.name for column in table.primary_key]
@@ -356,7 +356,7 @@ class RunStore:
         Parameters
         ----------
         ids : sequence of str, optional
-            Which runs, in this order, those that are not stored left out; all by default, in the order of their designs.
+            Which runs, in this order, without those that are not stored; by default all, in the order of their designs.
         index : Index, optional
             Row labels for `ids`.
 
@@ -429,8 +429,8 @@ class RunStore:
         return out
 
 
-def _runs_table(space: Space, outputs: Sequence[Output]) -> sa.Table:
-    columns = [
+def _runs_table(space: Space, outputs: Sequence[Output]) -> sa.Table[Any]:
+    columns: list[sa.Column[Any]] = [
         sa.Column("id", sa.String(32), primary_key=True),
         sa.Column("number", sa.BigInteger, nullable=False, index=True),
         sa.Column("status", sa.String(16), nullable=False),
@@ -483,7 +483,8 @@ def _to_cell(parameter: Parameter, value: Any) -> Any:
 def _from_cells(parameter: Parameter, cells: list[Any]) -> Any:
     if isinstance(parameter, (Real, Integer)):
         return np.array(cells, dtype=parameter.dtype)
-    return cells if _is_text(parameter) else [json.loads(cell) for cell in cells]
+    values = cells if _is_text(parameter) else [json.loads(cell) for cell in cells]
+    return cast(_Finite, parameter).decode(cast(_Finite, parameter).codes(values))
 
 
 def _is_text(parameter: Parameter) -> bool:

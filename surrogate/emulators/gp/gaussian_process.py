@@ -51,7 +51,7 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
     mean_ : float
         The constant mean.
     variance_ : float
-        The process variance.
+        The process variance, in the output's unit squared.
     nugget_ : float
         The nugget that was used.
     log_likelihood_ : float
@@ -100,10 +100,10 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
             raise ValueError(f"nugget must not be negative, got {self.nugget}")
         if self.n_starts < 1:
             raise ValueError(f"n_starts must be at least 1, got {self.n_starts}")
-        X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
+        x, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
         y = np.asarray(y, dtype=np.float64)
-        self._low = X.min(axis=0)
-        width = X.max(axis=0) - self._low
+        self._low = x.min(axis=0)
+        width = x.max(axis=0) - self._low
         self._width = np.where(width > 0, width, 1.0)
         # Scaled before it is squared, so that outputs of 1e-300 or 1e300 have a standard deviation.
         magnitude = float(np.abs(y - y[0]).max()) or 1.0
@@ -111,7 +111,7 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         spread = float(relative.std()) or 1.0
         self._y_mean = float(y[0] + magnitude * relative.mean())
         self._y_scale = magnitude * spread
-        self._z = self._scaled(X)
+        self._z = self._scaled(x)
         self._t = (relative - relative.mean()) / spread
 
         log_scales = self._optimise()
@@ -120,7 +120,8 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         self._f = factorise(correlation, self._t, max(self.nugget, np.finfo(float).eps))
         self.length_scales_ = np.exp(log_scales) * self._width
         self.mean_ = self._y_mean + self._y_scale * self._f.mean
-        self.variance_ = self._y_scale**2 * self._f.variance
+        with np.errstate(over="ignore", under="ignore"):  # outputs of 1e300 have an infinite variance, and still a std
+            self.variance_ = float(np.float64(self._y_scale) ** 2 * self._f.variance)
         self.nugget_ = self._f.nugget
         self.log_likelihood_ = -negative_log_likelihood(log_scales, self._z, self._t, self.nugget_)[0]
         return self

@@ -112,7 +112,8 @@ def negative_log_likelihood(
 
     References
     ----------
-    .. [1] C. E. Rasmussen, C. K. I. Williams, "Gaussian Processes for Machine Learning", MIT Press 2006, eqs. 5.9, 2.45.
+    .. [1] C. E. Rasmussen, C. K. I. Williams, "Gaussian Processes for Machine Learning", MIT Press 2006,
+       eqs. 5.9 and 2.45.
     """
     n = len(y)
     length_scales = np.exp(log_length_scales)

@@ -1,4 +1,4 @@
-"""The parts of a report, one file each: a function from what was asked to a section, or None if it has nothing to say."""
+"""The parts of a report, one file each: a function from what was asked to a section, or None."""
 
 from __future__ import annotations
 

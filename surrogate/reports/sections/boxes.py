@@ -1,4 +1,4 @@
-"""Where runs of interest lie: the trade-off, the chosen box, its limits, and the runs in the plane of its main inputs."""
+"""Where runs of interest lie: the trade-off, the chosen box, its limits, and the runs in its plane."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def boxes_section(asked: Asked) -> Section | None:
         return None
     box, trajectory, chosen = finder.best_, finder.trajectory_, finder.best_index_
     runs, flags = asked.runs, np.asarray(finder.of_interest_, dtype=bool)
-    row = trajectory.iloc[chosen]
+    row, last = trajectory.iloc[chosen], trajectory.iloc[-1]
     share = flags.mean()
     interest = asked.interest or "the condition"
     lead = (
@@ -32,14 +32,14 @@ def boxes_section(asked: Asked) -> Section | None:
     )
     blocks: list[Text | Table | Figure] = [
         Text(
-            "PRIM peels the space a slice at a time and so trades coverage for density. Every dot below is a box on that "
-            f"way; box {chosen}, the one with the best harmonic mean of the two, is described here. Coverage and density "
-            "are counted on the runs the box was found with, so new runs will do somewhat worse."
+            "PRIM peels the space a slice at a time and so trades coverage for density. Every dot below is a box on "
+            f"that way; box {chosen}, the one with the best harmonic mean of the two, is described here. Coverage and "
+            "density are counted on the runs the box was found with, so new runs will do somewhat worse."
         ),
         Figure.of(
             plot_trajectory(trajectory, chosen, new_axes()),
-            alt=f"Peeling trajectory from coverage 1, density {share:.2f} to coverage "
-            f"{trajectory['coverage'].iloc[-1]:.2f}, density {trajectory['density'].iloc[-1]:.2f}; box {chosen} is chosen.",
+            alt=f"Peeling trajectory from coverage 1, density {share:.2f} to coverage {last['coverage']:.2f}, "
+            f"density {last['density']:.2f}; box {chosen} is marked.",
             caption="Peeling trajectory: the boxes to choose from",
             table=Table(trajectory, "The boxes of the trajectory", folded=True),
         ),

@@ -50,8 +50,8 @@ def emulators_section(asked: Asked) -> Section | None:
         )
     summary = pd.DataFrame(rows).set_index("output")
     lead = " ".join(
-        f"{row['output']} is emulated with Q2 {row['Q2']:.3f}; {row['inside 95% interval']} of the runs lie inside their "
-        "95% interval."
+        f"{row['output']} is emulated with Q2 {row['Q2']:.3f}; {row['inside 95% interval']} of the runs lie inside "
+        "their 95% interval."
         for row in rows[:3]
     )
     return Section("emulators", "Emulators", lead, [Table(summary, "Leave-one-out accuracy"), *blocks])

@@ -1,0 +1,83 @@
+"""Boxes as plain objects."""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import surrogate as sg
+
+INF = math.inf
+
+
+@st.composite
+def boxes(draw):
+    limits = {}
+    for name in draw(st.sets(st.sampled_from(["a", "b", "c"]))):
+        ends = sorted(draw(st.tuples(st.floats(-2, 2), st.floats(-2, 2))))
+        low, high = draw(st.sampled_from([tuple(ends), (-INF, ends[1]), (ends[0], INF)]))
+        limits[name] = (low, high)
+    if draw(st.booleans()):
+        limits["kind"] = draw(st.sets(st.sampled_from(["u", "v", "it's"]), min_size=1))
+    return sg.Box(limits)
+
+
+def runs(seed=0, n=200):
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame(rng.uniform(-2, 2, (n, 3)), columns=["a", "b", "c"])
+    return frame.assign(kind=rng.choice(["u", "v", "it's"], n))
+
+
+@settings(deadline=None)
+@given(boxes())
+def test_all_ways_to_say_a_box_mean_the_same_runs(box):
+    frame = runs()
+    inside = box.contains(frame)
+    np.testing.assert_array_equal(sg.Box.from_dict(json.loads(json.dumps(box.to_dict()))).contains(frame), inside)
+    python = eval(box.to_python(), {}, {name: frame[name] for name in frame})  # noqa: S307
+    np.testing.assert_array_equal(np.broadcast_to(python, len(frame)), inside)
+    with sqlite3.connect(":memory:") as database:
+        frame.to_sql("runs", database, index_label="i")
+        found = [i for (i,) in database.execute(f"SELECT i FROM runs WHERE {box.to_sql()} ORDER BY i")]
+    np.testing.assert_array_equal(found, np.flatnonzero(inside))
+
+
+@given(boxes())
+def test_equal_after_a_round_trip(box):
+    assert sg.Box.from_dict(box.to_dict()) == box
+    assert hash(sg.Box.from_dict(box.to_dict())) == hash(box)
+
+
+def test_ends_belong_to_the_box_and_nan_does_not():
+    box = sg.Box({"x": (0.0, 1.0)})
+    assert box.contains({"x": [0.0, 1.0, np.nextafter(1.0, 2.0), np.nan]}).tolist() == [True, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("limits", "rule"),
+    [
+        ({}, "no limits: every run"),
+        ({"x": (0.123456, INF)}, "x >= 0.1235 m"),
+        ({"x": (-INF, 2.0)}, "x <= 2 m"),
+        ({"x": (1.0, 2.0), "k": {"b", "a"}}, "1 <= x <= 2 m and k is one of 'a', 'b'"),
+        ({"x": (-INF, INF)}, "no limits: every run"),
+    ],
+)
+def test_rule_reads_as_a_sentence(limits, rule):
+    assert sg.Box(limits, units={"x": "m"}).rule() == rule
+
+
+def test_impossible_boxes_are_refused():
+    with pytest.raises(ValueError, match=r"'x' must be low <= high, got low=2.0, high=1.0"):
+        sg.Box({"x": (2, 1)})
+    with pytest.raises(ValueError, match="no value of 'k' is allowed"):
+        sg.Box({"k": set()})
+    with pytest.raises(KeyError, match="did you mean 'tau1'"):
+        sg.Box({"tau": (0, 1)}).contains(pd.DataFrame({"tau1": [0.5]}))

@@ -1,0 +1,93 @@
+"""What every sampler must do, whatever its method."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.stats
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import qmc
+
+import surrogate as sg
+from surrogate.designs import SAMPLERS
+
+SPACE = sg.Space(
+    x=sg.Real(-4, 12, unit="deg"),
+    rate=sg.Real(1e-4, 1, log=True),
+    gust=sg.Real.distributed(scipy.stats.norm(1, 2)),
+    n=sg.Integer(1, 5),
+    level=sg.Ordinal([1, 10, 100]),
+    kind=sg.Categorical(["clean", "flap"]),
+)
+
+samplers = pytest.mark.parametrize("sampler", SAMPLERS.values(), ids=SAMPLERS)
+
+
+@samplers
+@settings(max_examples=25, deadline=None)
+@given(n=st.integers(1, 70), seed=st.integers(0, 2**32 - 1))
+def test_points_belong_to_the_space(sampler, n, seed):
+    design = sampler(SPACE, n, rng=seed)
+    assert design.shape == (n, SPACE.d)
+    pd.testing.assert_frame_equal(SPACE.validate(design), design)
+    assert np.isfinite(design[["x", "rate", "gust"]].to_numpy()).all()
+
+
+@samplers
+def test_same_seed_same_points_and_another_seed_others(sampler):
+    pd.testing.assert_frame_equal(sampler(SPACE, 16, rng=3), sampler(SPACE, 16, rng=3))
+    assert not sampler(SPACE, 16, rng=3)["x"].equals(sampler(SPACE, 16, rng=4)["x"])
+
+
+@samplers
+def test_a_design_made_without_a_seed_can_be_made_again(sampler):
+    first = sampler(SPACE, 8)
+    again = sampler(SPACE, 8, rng=first.attrs["seed"])
+    pd.testing.assert_frame_equal(first, again)
+    assert not first["x"].equals(sampler(SPACE, 8)["x"])
+
+
+@samplers
+def test_attrs_tell_sampler_seed_and_number(sampler, request):
+    name = request.node.callspec.id
+    assert sampler(SPACE, 5, rng=7).attrs == {"sampler": name, "seed": 7, "n": 5}
+
+
+@samplers
+def test_marginals_follow_the_distributions(sampler):
+    design = sampler(SPACE, 1024, rng=1)
+    # Stratified in every margin: empirical distribution functions are within 2/n of the true ones.
+    for name in ("x", "rate", "gust"):
+        u = SPACE[name].to_unit(design[name])
+        assert scipy.stats.kstest(u, "uniform").statistic < 2 / 1024 + 1e-9
+    assert design["n"].value_counts().between(1024 / 5 - 2, 1024 / 5 + 2).all()
+    assert design["level"].value_counts().between(1024 / 3 - 2, 1024 / 3 + 2).all()
+
+
+@samplers
+@pytest.mark.parametrize(("n", "error"), [(0, ValueError), (-1, ValueError), (2.5, TypeError), (True, TypeError)])
+def test_a_wrong_number_of_points_is_refused(sampler, n, error):
+    with pytest.raises(error, match="n must be"):
+        sampler(SPACE, n)
+
+
+@samplers
+def test_a_wrong_seed_is_refused(sampler):
+    with pytest.raises(TypeError, match="rng must be"):
+        sampler(SPACE, 4, rng="seven")
+
+
+def test_latin_hypercube_has_one_point_in_every_slice():
+    space = sg.Space(a=sg.Real(0, 1), b=sg.Real(0, 1))
+    design = sg.latin_hypercube(space, 50, rng=0)
+    for name in space:
+        assert sorted((design[name] * 50).astype(int)) == list(range(50))
+
+
+def test_sobol_is_scipys_sequence_and_a_longer_one_begins_with_it():
+    space = sg.Space(a=sg.Real(0, 1), b=sg.Real(0, 1), c=sg.Real(0, 1))
+    expected = qmc.Sobol(3, scramble=True, rng=np.random.default_rng(5)).random_base2(5)
+    np.testing.assert_array_equal(sg.sobol(space, 32, rng=5), expected)
+    np.testing.assert_array_equal(sg.sobol(space, 20, rng=5), expected[:20])

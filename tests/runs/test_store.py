@@ -1,0 +1,198 @@
+"""The run store: what goes in comes out, and nothing is mixed."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.stats
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import surrogate as sg
+from surrogate.runs.outcome import Outcome, Task
+from surrogate.runs.run import run_ids
+
+SPACE = sg.Space(
+    {
+        "x": sg.Real(-1e300, 1e300),
+        "X": sg.Real.distributed(scipy.stats.norm(0, 1)),
+        "odd name, with 'quotes\"": sg.Integer(-(2**40), 2**40),
+        "level": sg.Ordinal([1, 2.5, 10]),
+        "flag": sg.Categorical([True, False]),
+        "kind": sg.Categorical(["clean", "flap"]),
+    }
+)
+OUTPUTS = ["y", "Y", sg.Series("trace", at=[0, 1], coordinate="time")]
+
+
+def echo(**inputs):
+    raise NotImplementedError("never run: outcomes are made by hand")
+
+
+SIMULATOR = sg.simulator(space=SPACE, outputs=OUTPUTS, name="echo")(echo)
+
+
+def outcome(key, status="done", y=1.0, trace=(0, 1), started=0.0):
+    outputs = {"y": y, "Y": -y, "trace": np.asarray(trace)} if status == "done" else None
+    return Outcome(key, status, outputs, "" if status == "done" else "why", started, 0.5, 1)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    u=st.lists(st.lists(st.floats(0, 1), min_size=6, max_size=6), min_size=1, max_size=5),
+    y=st.floats(allow_nan=False, allow_infinity=False),
+    dtype=st.sampled_from(["<f4", "<f8", "<i2", "|u1", "|b1"]),
+)
+def test_values_and_types_come_back_exactly(tmp_path_factory, u, y, dtype):
+    points = SPACE.from_unit(u)
+    store = sg.RunStore(tmp_path_factory.mktemp("store") / "runs.db")
+    store.open_study(SIMULATOR)
+    trace = np.array([0, 1], dtype=dtype)
+    rows = points.to_dict("records")
+    store.add([(i, Task(f"{i:02d}", row), outcome(f"{i:02d}", y=y, trace=trace)) for i, row in enumerate(rows)])
+    store.close()
+    runs = sg.RunStore(store.target).runs()
+    pd.testing.assert_frame_equal(runs.inputs, points, check_index_type=False)
+    assert (runs.outputs["y"] == y).all()
+    assert (runs.outputs["Y"] == -y).all()
+    for stored in runs.arrays["trace"]:
+        assert stored.dtype == trace.dtype
+        np.testing.assert_array_equal(stored, trace)
+
+
+def test_two_spellings_of_a_name_do_not_meet_in_the_database(tmp_path):
+    # SQLite's column names know no upper and lower case.
+    store = sg.RunStore(tmp_path / "runs.db")
+    store.open_study(SIMULATOR)
+    with sqlite3.connect(tmp_path / "runs.db") as database:
+        columns = [row[1] for row in database.execute("PRAGMA table_info(runs)")]
+    assert "in_x" in columns
+    assert "out_y" in columns
+    assert len({name.lower() for name in columns}) == len(columns)
+
+
+def test_a_done_run_is_never_replaced_by_a_failure(tmp_path):
+    store = sg.RunStore(tmp_path / "runs.db")
+    store.open_study(SIMULATOR)
+    task = Task("a", SPACE.from_unit([[0.5] * 6]).to_dict("records")[0])
+    store.add([(0, task, outcome("a", "failed"))])
+    assert store.statuses() == {"a": "failed"}
+    store.add([(7, task, outcome("a", y=3.0))])
+    store.add([(8, task, outcome("a", "crashed"))])
+    runs = store.runs()
+    assert runs.counts["done"] == 1
+    assert runs.outputs["y"].tolist() == [3.0]
+    assert store.next_number() == 1  # the first number stays
+
+
+def test_runs_come_in_the_order_of_their_numbers():
+    store = sg.RunStore()
+    store.open_study(SIMULATOR)
+    points = SPACE.from_unit(np.linspace(0, 1, 18).reshape(3, 6)).to_dict("records")
+    for i in (2, 0, 1):
+        store.add([(i, Task(str(i), points[i]), outcome(str(i), y=float(i)))])
+    assert store.runs().outputs["y"].tolist() == [0.0, 1.0, 2.0]
+    chosen = store.runs(["2", "absent", "0"], pd.Index(["p", "q", "r"]))
+    assert chosen.outputs["y"].to_dict() == {"p": 2.0, "r": 0.0}
+
+
+def changed(**change):
+    options = {"space": SPACE, "outputs": OUTPUTS, "name": "echo", "version": "1"} | change
+    return sg.simulator(**options)(echo)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"name": "other"}, "simulator 'echo', not 'other'"),
+        ({"version": "2"}, "version '1', not '2'"),
+        ({"outputs": ["y"]}, r"outputs \['y', 'Y', 'trace'\], not \['y'\]"),
+        ({"space": sg.Space({**SPACE, "x": sg.Real(0, 1)})}, r"'x': \[-1e\+300, 1e\+300\], not \[0, 1\]"),
+        ({"space": sg.Space({**SPACE, "z": sg.Real(0, 1)})}, "another space .*without z"),
+    ],
+)
+def test_runs_of_another_model_are_refused_with_the_way_out(tmp_path, change, message):
+    with sg.RunStore(tmp_path / "runs.db") as store:
+        store.open_study(SIMULATOR)
+    with (
+        sg.RunStore(tmp_path / "runs.db") as store,
+        pytest.raises(sg.StoreMismatchError, match=f"(?s){message}.*name another store"),
+    ):
+        store.open_study(changed(**change))
+
+
+def test_units_and_descriptions_may_change(tmp_path):
+    with sg.RunStore(tmp_path / "runs.db") as store:
+        store.open_study(SIMULATOR)
+    relabelled = sg.Space({**SPACE, "x": sg.Real(-1e300, 1e300, unit="m", description="length")})
+    with sg.RunStore(tmp_path / "runs.db") as store:
+        store.open_study(changed(space=relabelled))
+
+
+def test_a_second_writer_is_refused_and_readers_are_not(tmp_path):
+    with sg.RunStore(tmp_path / "runs.db") as store:
+        store.open_study(SIMULATOR)
+        second = sg.RunStore(tmp_path / "runs.db")
+        assert len(second.runs()) == 0
+        with pytest.raises(sg.StoreError, match="being written by process"):
+            second.open_study(SIMULATOR)
+    second.open_study(SIMULATOR)
+
+
+def test_what_is_no_store_is_named(tmp_path):
+    (tmp_path / "text.db").write_text("this is no database, but a text that is long enough to be looked at" * 20)
+    with pytest.raises(sg.StoreError, match="not a database"):
+        sg.RunStore(tmp_path / "text.db")
+    with pytest.raises(sg.StoreError, match="is a folder"):
+        sg.RunStore(tmp_path)
+    with pytest.raises(sg.StoreError, match="there is no folder"):
+        sg.RunStore(tmp_path / "absent" / "runs.db")
+    with pytest.raises(sg.StoreError, match="holds no runs yet"):
+        sg.RunStore(tmp_path / "new.db").runs()
+
+
+def test_a_store_of_a_newer_version_is_refused(tmp_path):
+    with sg.RunStore(tmp_path / "runs.db") as store:
+        store.open_study(SIMULATOR)
+    with sqlite3.connect(tmp_path / "runs.db") as database:
+        database.execute("UPDATE study SET value = '99' WHERE key = 'schema'")
+    with pytest.raises(sg.StoreError, match="schema 99.*update surrogate-learn"):
+        sg.RunStore(tmp_path / "runs.db")
+
+
+def test_commits_survive_on_disk_in_full_synchronous_mode(tmp_path):
+    store = sg.RunStore(tmp_path / "runs.db")
+    with store._engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2  # FULL
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+
+
+def test_a_session_tells_who_ran_it(tmp_path):
+    store = sg.RunStore(tmp_path / "runs.db")
+    store.open_study(SIMULATOR)
+    task = Task("a", SPACE.from_unit([[0.5] * 6]).to_dict("records")[0])
+    store.add([(0, task, outcome("a"))])
+    store.add([(0, task, outcome("a"))])
+    (session,) = store.sessions()
+    assert session["versions"]["numpy"] == np.__version__
+    assert {"time", "host", "process", "git_commit"} <= set(session)
+    assert json.loads(json.dumps(session)) == session
+
+
+@given(st.lists(st.lists(st.floats(0, 1), min_size=6, max_size=6), min_size=2, max_size=6))
+@settings(deadline=None)
+def test_run_ids_are_equal_exactly_for_equal_rows(u):
+    points = SPACE.from_unit(u)
+    ids = run_ids(SPACE, points)
+    rows = [tuple(row) for row in points.itertuples(index=False)]
+    for i in range(len(rows)):
+        for j in range(i):
+            assert (ids[i] == ids[j]) == (rows[i] == rows[j])
+    numbered = run_ids(SPACE, points, replicates=True)
+    assert len(set(numbered)) == len(rows)
+    # The first of equal rows keeps the plain id, whatever else the design holds.
+    assert numbered[0] == ids[0]
