@@ -1,4 +1,4 @@
-"""Linear stability of decentral smart grid control: do consumers who react to the grid's frequency destabilise it?
+r"""Linear stability of decentral smart grid control: do consumers who react to the grid's frequency destabilise it?
 
 The model
 ---------
@@ -7,8 +7,8 @@ In a star one producer (node 0) feeds four consumers over lines of equal capacit
 
 .. math::
 
-    \\ddot\\theta_i = P_i - \\alpha \\dot\\theta_i + \\sum_j K \\sin(\\theta_j - \\theta_i)
-        - \\frac{g_i}{T_i} \\left[\\theta_i(t - \\tau_i) - \\theta_i(t - \\tau_i - T_i)\\right] ,
+    \ddot\theta_i = P_i - \alpha \dot\theta_i + \sum_j K \sin(\theta_j - \theta_i)
+        - \frac{g_i}{T_i} \left[\theta_i(t - \tau_i) - \theta_i(t - \tau_i - T_i)\right] ,
 
 where the last term is the answer to the price: frequency averaged over `T_i`, acted on `tau_i` later with strength
 `g_i`. The producer does not react (`g_0 = 0`). As in the simulation of [2]_ all reactions vary independently.
@@ -18,28 +18,28 @@ k = K cos(arcsin(P / K)) = sqrt(K^2 - P^2). Small deviations grow like exp(lambd
 
 .. math::
 
-    \\det M(\\lambda) = d_0 \\prod_i d_i - k^2 \\sum_i \\prod_{j \\ne i} d_j = 0, \\quad
-    d_0 = \\lambda^2 + \\alpha \\lambda + 4 k, \\quad
-    d_i = \\lambda^2 + \\alpha \\lambda + k + \\frac{g_i}{T_i}
-        \\left(e^{-\\lambda \\tau_i} - e^{-\\lambda (\\tau_i + T_i)}\\right) ,
+    \det M(\lambda) = d_0 \prod_i d_i - k^2 \sum_i \prod_{j \ne i} d_j = 0, \quad
+    d_0 = \lambda^2 + \alpha \lambda + 4 k, \quad
+    d_i = \lambda^2 + \alpha \lambda + k + \frac{g_i}{T_i}
+        \left(e^{-\lambda \tau_i} - e^{-\lambda (\tau_i + T_i)}\right) ,
 
-and M has these d on its diagonal and -k wherever a line is. The grid as a whole may turn by any angle, which is the root
-0. It is always simple, as the derivative of det M there is k^4 (5 alpha + sum of g) > 0, so exactly one root is left out
-whatever lies near it. No other root is real and positive: there every d_i > k, hence det M > 0. The grid loses its
-stability by oscillations only.
+and M has these d on its diagonal and -k wherever a line is. The grid as a whole may turn by any angle, which is the
+root 0. It is always simple, as the derivative of det M there is k^4 (5 alpha + sum of g) > 0, so exactly one root is
+left out whatever lies near it. No root is real and positive: there d_0 > 4 k and every d_i > k, hence det M > 0. So the
+grid loses its stability by oscillations only.
 
 Which constants
 ---------------
-alpha = 0.1 1/s and K = 8 1/s^2 are those of [1]_. Consumers draw P = 1 1/s^2 each and the producer feeds 4 1/s^2. That is
-within the range 0.5 to 2 of the uneven grids of [2]_ and was inferred: with P = 1 **all 6,000** published labels of the symmetric
-star (``dsgc_sym`` of the R package reds) are those of this module (agreement 1.0000). P enters only by k; of 6,000
-labels 1 is wrong with P = 0.99 or 1.001, 3 with P = 0.95, 5 with P = 1.05, 40 with P = 0.5 and 63 with P = 0. With
-alpha = 0.099 or 0.101 about 20 are wrong.
+alpha = 0.1 1/s and K = 8 1/s^2 are those of [1]_. Consumers draw P = 1 1/s^2 each and the producer feeds 4 1/s^2. That
+is within the range 0.5 to 2 of the uneven grids of [2]_ and was inferred: with P = 1 **all 6,000** published labels of
+the symmetric star (``dsgc_sym`` of the R package reds) are those of this module (agreement 1.0000). P enters by k only;
+of 6,000 labels 1 is wrong with P = 0.99 or 1.001, 3 with P = 0.95, 5 with P = 1.05, 40 with P = 0.5 and 63 with P = 0.
+With alpha = 0.099 or 0.101 about 20 are wrong.
 
 References
 ----------
-.. [1] B. Schaefer, C. Grabow, S. Auer, J. Kurths, D. Witthaut, M. Timme, "Taming instabilities in power grid networks by
-   decentralized control", Eur. Phys. J. Special Topics 225, 569-582, 2016; B. Schaefer, M. Matthiae, M. Timme,
+.. [1] B. Schaefer, C. Grabow, S. Auer, J. Kurths, D. Witthaut, M. Timme, "Taming instabilities in power grid networks
+   by decentralized control", Eur. Phys. J. Special Topics 225, 569-582, 2016; B. Schaefer, M. Matthiae, M. Timme,
    D. Witthaut, "Decentral smart grid control", New J. Phys. 17, 015002, 2015.
 .. [2] V. Arzamasov, K. Boehm, P. Jochem, "Towards concise models of grid stability", IEEE SmartGridComm, 2018.
 .. [3] D. Breda, S. Maset, R. Vermiglio, "Pseudospectral differencing methods for characteristic roots of delay
@@ -70,14 +70,15 @@ COUPLING = 8.0  # capacity K of a line, 1/s^2
 POWER = 1.0  # drawn by each consumer, 1/s^2
 STIFFNESS = sqrt(COUPLING**2 - POWER**2)  # k, a line's restoring force per radian at the steady state, 1/s^2
 
-# Angular frequency of the fastest oscillation, all consumers against the producer, in rad/s; the reactions hardly move it.
+# Angular frequency of the fastest oscillation, all consumers against the producer, rad/s; reactions hardly move it.
 FASTEST = sqrt((CONSUMERS + 1) * STIFFNESS)
 
 # A polynomial follows exp(i w t) over a history of length h once its degree exceeds w h / 2; fourteen more bring
 # the rightmost root to within 3e-8 1/s (largest error at the 6,000 points of the published labels).
 SPARE_DEGREE = 14
 
-# Approximate roots this far (1/s) left of the rightmost one cannot overtake it when polished, as their errors are far smaller ...
+# Approximate roots this far (1/s) left of the rightmost one cannot overtake it when polished, for their errors are far
+# smaller ...
 CONTENTION = 1e-3
 # ... and a polished root that moved further than this, or still moves, is not the root that the polishing started from.
 MAX_CORRECTION = 1e-3
@@ -103,13 +104,13 @@ SPACE = Space(
 
 @cache
 def _chebyshev(degree: int) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Chebyshev points of the second kind from 1 down to -1, their barycentric weights and differentiation matrix [5]_."""
-    nodes = np.cos(np.pi * np.arange(degree + 1) / degree)
-    weights = (-1.0) ** np.arange(degree + 1)
+    """Chebyshev points from 1 down to -1, their barycentric weights and differentiation matrix [5]_."""
+    nodes: FloatArray = np.cos(np.pi * np.arange(degree + 1) / degree)
+    weights: FloatArray = np.where(np.arange(degree + 1) % 2, -1.0, 1.0)
     weights[[0, -1]] /= 2
     gaps = nodes[:, None] - nodes[None, :]
     np.fill_diagonal(gaps, 1.0)
-    derivative = weights[None, :] / weights[:, None] / gaps
+    derivative: FloatArray = weights[None, :] / weights[:, None] / gaps
     # Rows must sum to zero, or the rotation is no longer an exact null vector of the generator.
     np.fill_diagonal(derivative, 0.0)
     np.fill_diagonal(derivative, -derivative.sum(axis=1))
@@ -123,16 +124,16 @@ def _interpolation(position: float, nodes: FloatArray, weights: FloatArray) -> F
     distance = position - nodes
     hit = distance == 0
     if hit.any():
-        return hit.astype(float)
-    terms = weights / distance
-    return np.asarray(terms / terms.sum())
+        return hit.astype(np.float64)
+    terms: FloatArray = weights / distance
+    return np.divide(terms, terms.sum())
 
 
 def _generator(tau: FloatArray, averaging: FloatArray, g: FloatArray) -> FloatArray:
     """Matrix whose eigenvalues approach the characteristic roots, by collocation of the histories [3]_.
 
-    The state is the producer's angle and speed, then for each consumer the angle at the nodes from now back to the oldest
-    moment that still acts, and the speed.
+    The state is the producer's angle and speed, then for each consumer the angle at the nodes from now back to the
+    oldest moment that still acts, and the speed.
     """
     histories = tau + averaging
     degrees = [SPARE_DEGREE + ceil(FASTEST * history / 2) for history in histories]
@@ -269,7 +270,7 @@ def smart_grid(
 
     Examples
     --------
-    Prompt reactions damp, late ones excite:
+    Four alike consumers who react after 0.5 s are no danger, after 4 s they are:
 
     >>> others = dict(T1=2, T2=2, T3=2, T4=2, g1=0.5, g2=0.5, g3=0.5, g4=0.5)
     >>> bool(smart_grid(tau1=0.5, tau2=0.5, tau3=0.5, tau4=0.5, **others)["growth_rate"] < 0)

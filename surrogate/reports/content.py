@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 from collections.abc import Mapping
@@ -80,12 +81,14 @@ class Figure:
         """From axes made by :func:`new_axes`."""
         figure = ax.figure
         text = io.StringIO()
-        # A salt of its own for each figure: they share a page, and their inner references must not meet.
         with mpl.rc_context(SVG_STYLE | {"svg.hashsalt": caption}):
             figure.savefig(text, format="svg", bbox_inches="tight", transparent=True, metadata={"Date": None})  # type: ignore[union-attr]
         svg = text.getvalue()
         svg = svg[svg.index("<svg") :]
         svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+        # Figures share a page: each gets names of its own, so that inner references do not meet.
+        own = hashlib.sha256(caption.encode()).hexdigest()[:8]
+        svg = re.sub(r'( id="|url\(#|href="#)', rf"\g<1>{own}-", svg)
         # Its size is the page's matter.
         svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
         svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r'\1 role="img"', svg, count=1)

@@ -28,7 +28,7 @@ from surrogate.runs.outcome import Outcome, Task
 from surrogate.runs.provenance import describe_session
 from surrogate.runs.records import BOOK, Runs
 from surrogate.simulation import Output, Series, Simulator, output_from_dict
-from surrogate.space import Integer, Parameter, Real, Space
+from surrogate.space import Categorical, Integer, Ordinal, Parameter, Real, Space
 
 __all__ = ["RunStore"]
 
@@ -477,19 +477,19 @@ def _to_cell(parameter: Parameter, value: Any) -> Any:
         return float(value)
     if isinstance(parameter, Integer):
         return int(value)
-    return value if isinstance(value, str) and _is_text(parameter) else json.dumps(value)
+    return value if _is_text(parameter) else json.dumps(value)
 
 
 def _from_cells(parameter: Parameter, cells: list[Any]) -> Any:
-    if isinstance(parameter, (Real, Integer)):
-        return np.array(cells, dtype=parameter.dtype)
-    values = cells if _is_text(parameter) else [json.loads(cell) for cell in cells]
-    return cast(_Finite, parameter).decode(cast(_Finite, parameter).codes(values))
+    if isinstance(parameter, (Ordinal, Categorical)):
+        values = cells if _is_text(parameter) else [json.loads(cell) for cell in cells]
+        return parameter.decode(parameter.codes(values))
+    return np.array(cells, dtype=parameter.dtype)
 
 
 def _is_text(parameter: Parameter) -> bool:
     """Whether all values are text, and are stored as they are; others are stored as JSON."""
-    return all(isinstance(value, str) for value in getattr(parameter, "values", ()))
+    return isinstance(parameter, (Ordinal, Categorical)) and all(isinstance(value, str) for value in parameter.values)
 
 
 def _space_difference(old: Space, new: Space) -> str:

@@ -41,7 +41,7 @@ def test_all_ways_to_say_a_box_mean_the_same_runs(box):
     frame = runs()
     inside = box.contains(frame)
     np.testing.assert_array_equal(sg.Box.from_dict(json.loads(json.dumps(box.to_dict()))).contains(frame), inside)
-    python = eval(box.to_python(), {}, {name: frame[name] for name in frame})  # noqa: S307
+    python = eval(box.to_python(), {}, {name: frame[name] for name in frame})
     np.testing.assert_array_equal(np.broadcast_to(python, len(frame)), inside)
     with sqlite3.connect(":memory:") as database:
         frame.to_sql("runs", database, index_label="i")

@@ -17,7 +17,7 @@ import surrogate as sg
 def slow_peel(x, y, alpha, least):
     """Friedman and Fisher's peeling with the lenient objective, written with sorts and loops for real inputs.
 
-    Returns the row sets of the trajectory. Ties between candidates: fewer limits, then inputs in order, upper side first.
+    Returns the row sets of the trajectory. Ties: fewer limits, then inputs in order, upper side first.
     """
     inside = np.ones(len(y), dtype=bool)
     closed = set()

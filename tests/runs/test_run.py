@@ -181,7 +181,7 @@ def test_what_cannot_reach_a_worker_says_so():
     def unsendable(x):
         return {"y": x if lock else 0}
 
-    with pytest.raises(sg.SurrogateError, match="cannot be sent to a worker process.*n_jobs=0"):
+    with pytest.raises(sg.SurrogateError, match=r"cannot be sent to a worker process.*n_jobs=0"):
         sg.run(unsendable, [{"x": 0.5}], n_jobs=1)
     assert sg.run(unsendable, [{"x": 0.5}], n_jobs=0).counts["done"] == 1
 

@@ -160,7 +160,7 @@ def test_a_store_of_a_newer_version_is_refused(tmp_path):
         store.open_study(SIMULATOR)
     with sqlite3.connect(tmp_path / "runs.db") as database:
         database.execute("UPDATE study SET value = '99' WHERE key = 'schema'")
-    with pytest.raises(sg.StoreError, match="schema 99.*update surrogate-learn"):
+    with pytest.raises(sg.StoreError, match=r"schema 99.*update surrogate-learn"):
         sg.RunStore(tmp_path / "runs.db")
 
 

@@ -1,0 +1,167 @@
+"""The report: complete, self-contained, and sound in a real browser."""
+
+from __future__ import annotations
+
+import html.parser
+import re
+import shutil
+import subprocess
+import urllib.parse
+
+import numpy as np
+import pytest
+
+import surrogate as sg
+
+SPACE = sg.Space(
+    delay=sg.Real(0, 5, unit="s"), g=sg.Real(0.05, 1, unit="1/s"), kind=sg.Categorical(["<b>", "b"]), n=sg.Integer(1, 4)
+)
+
+
+@sg.simulator(space=SPACE, outputs=[sg.Output("rate", unit="1/s"), sg.Output("cost")], name="toy")
+def toy(delay, g, kind, n):
+    if delay > 4.8:
+        raise RuntimeError("5 < 6 & so on")
+    return {"rate": delay * g - 1.5, "cost": n + 0.1 * delay}
+
+
+@pytest.fixture(scope="module")
+def study():
+    runs = sg.run(toy, sg.sobol(SPACE, 256, rng=3), n_jobs=0)
+    emulators = {
+        name: sg.GaussianProcess().fit(SPACE.to_unit(runs.inputs), runs.outputs[name]) for name in ("rate", "cost")
+    }
+    prim = sg.Prim().fit(runs.inputs, sg.of_interest(runs.outputs, "rate > 0"), space=SPACE)
+    return runs, emulators, prim
+
+
+@pytest.fixture(scope="module")
+def page(study, tmp_path_factory):
+    runs, emulators, prim = study
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    sg.report(
+        path,
+        runs=runs,
+        emulator=emulators,
+        boxes=prim,
+        of_interest="rate > 0",
+        title="Toy & co",
+        question="When is the rate > 0?",
+    )
+    return path
+
+
+class Outline(html.parser.HTMLParser):
+    """Headings, ids, links, open tags and everything that would be fetched."""
+
+    VOID = ("meta", "link", "br", "hr", "img", "input")
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.ids, self.targets, self.fetched, self.text = [], [], [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        found = dict(attrs)
+        self.ids += [found["id"]] if "id" in found else []
+        for key in ("src", "href", "xlink:href"):
+            value = found.get(key)
+            if value and value.startswith("#"):
+                self.targets.append(value[1:])
+            elif value and not value.startswith("data:"):
+                self.fetched.append(value)
+        if tag == "script":
+            self.fetched.append("script")
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        if tag not in self.VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+@pytest.fixture(scope="module")
+def outline(page):
+    parser = Outline()
+    parser.feed(page.read_text(encoding="utf-8"))
+    return parser
+
+
+def test_nothing_is_fetched_and_every_reference_lands(outline):
+    assert outline.fetched == []
+    assert not outline.open
+    assert len(outline.ids) == len(set(outline.ids))
+    assert set(outline.targets) <= set(outline.ids)
+
+
+def test_it_says_what_happened(outline, study):
+    runs, emulators, prim = study
+    text = " ".join(" ".join(outline.text).split())
+    failed = len(runs) - runs.counts["done"]
+    assert f"{runs.counts['done']} of {len(runs)} runs of a sobol design with seed 3 are done" in text
+    assert f"{failed} failed" in text
+    assert "RuntimeError: 5 < 6 & so on" in text
+    assert "When is the rate > 0?" in text
+    assert prim.best_.rule() in text
+    row = prim.trajectory_.iloc[prim.best_index_]
+    assert f"holds {row['coverage']:.0%} of them (coverage), and {row['density']:.0%} of the runs" in text
+    mean, _ = emulators["rate"].leave_one_out()
+    actual = runs.outputs["rate"]
+    q2 = 1 - ((actual - mean) ** 2).sum() / ((actual - actual.mean()) ** 2).sum()
+    assert f"rate is emulated with Q2 {q2:.3f}" in text
+    assert np.__version__ in text
+    assert "one of '<b>', 'b'" in text
+
+
+def test_every_figure_has_words_for_those_who_do_not_see_it(page):
+    svgs = re.findall(r"<svg.*?</svg>", page.read_text(), flags=re.DOTALL)
+    assert len(svgs) == 6  # trade-off, limits, two scatters, two emulators
+    assert all(re.search(r"<title>[^<]{20,}</title>", svg) for svg in svgs)
+
+
+def test_a_part_alone_is_a_report_too(study, tmp_path):
+    runs, emulators, _ = study
+    text = sg.report(tmp_path / "runs.html", runs=runs).read_text()
+    assert "Design and runs" in text
+    assert "Where it is of interest" not in text
+    with pytest.raises(ValueError, match=r"pass a mapping such as \{'rate': emulator\}"):
+        sg.report(tmp_path / "x.html", runs=runs, emulator=emulators["rate"])
+    with pytest.raises(ValueError, match="no scalar output 'raet'; did you mean 'rate'"):
+        sg.report(tmp_path / "x.html", runs=runs, emulator={"raet": emulators["rate"]})
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
+        sg.report(tmp_path / "absent" / "x.html", runs=runs)
+    assert [file.name for file in tmp_path.iterdir()] == ["runs.html"]
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs Debian's chromium")
+def test_the_browser_has_nothing_to_complain_about(page, tmp_path):
+    log = tmp_path / "net.json"
+    asked = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--enable-logging=stderr",
+        f"--log-net-log={log}",
+        f"--user-data-dir={tmp_path / 'profile'}",
+        "--dump-dom",
+        page.as_uri(),
+    ]
+    seen = subprocess.run(["chromium", *asked], capture_output=True, text=True, timeout=120)
+    assert "CONSOLE" not in seen.stderr
+    assert "<h1>Toy &amp; co</h1>" in seen.stdout
+    assert "Seeds and versions" in seen.stdout
+    requested = set(re.findall(r'"url":"([^"]+)"', log.read_text()))
+    hosts = {urllib.parse.urlsplit(url).hostname for url in requested if url.startswith(("http", "ws"))}
+    # The browser asks its maker for the time and for updates, whatever page it shows.
+    assert not {host for host in hosts if not host.endswith((".google.com", ".googleapis.com", ".gvt1.com"))}

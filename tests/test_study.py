@@ -1,0 +1,224 @@
+"""Studies and the command line, from the file to the report."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import surrogate as sg
+from surrogate.cli import main
+
+SIMULATOR = """
+import time
+import surrogate as sg
+
+@sg.simulator(space=sg.Space(x=sg.Real(0, 1), y=sg.Real(0, 1)), outputs=["z", sg.Series("s", at=[0, 1])], version="1")
+def plane(x, y):
+    "A plane."
+    with open("count.txt", "a") as file:
+        file.write("1")
+    time.sleep(0.01)
+    return {"z": x + y - 1.2, "s": [x, y]}
+"""
+
+STUDY = """
+[simulator]
+use = "plane.py:plane"
+
+[design]
+n = {n}
+seed = 1
+
+[run]
+n_jobs = 2
+
+[emulate]
+
+[discover]
+of_interest = {{ z = "{condition}" }}
+min_support = 5
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "plane.py").write_text(SIMULATOR)
+    (tmp_path / "study.toml").write_text(STUDY.format(n=64, condition="> 0"))
+    return tmp_path
+
+
+def test_run_then_resume_then_report(folder, capsys):
+    assert main(["run", "study.toml"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "report: report.html"
+    assert "Where it is of interest" in (folder / "report.html").read_text()
+    assert (folder / "count.txt").read_text() == "1" * 64
+    (folder / "report.html").unlink()
+    assert main(["resume", "study.toml"]) == 0
+    assert main(["report", "study.toml"]) == 0
+    assert (folder / "report.html").exists()
+    assert (folder / "count.txt").read_text() == "1" * 64
+
+
+def test_a_larger_design_runs_only_the_new_points(folder):
+    main(["run", "study.toml"])
+    (folder / "study.toml").write_text(STUDY.format(n=100, condition="> 0"))
+    assert main(["run", "study.toml"]) == 0
+    assert (folder / "count.txt").read_text() == "1" * 100
+
+
+def test_all_mistakes_of_a_file_are_told_at_once(folder, capsys):
+    (folder / "study.toml").write_text(
+        """
+        [simulator]
+        use = "plane.py:plan"
+        [design]
+        n = 0
+        sampler = "sobel"
+        sede = 3
+        [run]
+        timeout = "long"
+        n_jobs = true
+        [emulat]
+        [discover]
+        """
+    )
+    assert main(["run", "study.toml"]) == 2
+    told = capsys.readouterr().err
+    for line in (
+        "study.toml: 8 problems",
+        "$.emulat: unknown table; did you mean 'emulate'?",
+        "$.design.sede: unknown key; did you mean 'seed'?",
+        "$.design.sampler: unknown 'sobel'; did you mean 'sobol'?",
+        "$.design.n: must be at least 1, got 0",
+        "$.run.n_jobs: must be a whole number, got True",
+        "$.run.timeout: must be a number of seconds, got 'long'",
+        "$.discover.of_interest: missing; it must be a table such as",
+        "has no 'plan'; did you mean 'plane'?",
+    ):
+        assert line in told
+    assert not (folder / "runs.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("[simulator", "not valid TOML"),
+        ("", "$.simulator: this table is missing"),
+        ("simulator = 3\n[design]\nn = 1", "$.simulator: must be a table, got 3"),
+        ("[simulator]\nuse = 'smart_gird'\n[design]\nn = 1", "did you mean 'smart_grid'?"),
+        ("[simulator]\nuse = 'no_such_module:x'\n[design]\nn = 1", "there is no module 'no_such_module'"),
+        (
+            "[simulator]\nuse = 'plane.py:plane'\n[design]\nn = 1\n[emulate]\noutputs = ['z', 's']",
+            "$.emulate.outputs[1]: no scalar output 's'",
+        ),
+        (
+            "[simulator]\nuse = 'plane.py:plane'\n[design]\nn = 1\n[discover]\nof_interest = { q = '> 0' }",
+            "$.discover.of_interest.q: no scalar output 'q'",
+        ),
+        (
+            "[simulator]\nuse = 'plane.py:plane'\n[design]\nn = 1\n[discover]\nof_interest = { z = 'positive' }",
+            "$.discover.of_interest: condition on 'z'",
+        ),
+    ],
+)
+def test_each_mistake_has_its_place(folder, text, problem):
+    (folder / "study.toml").write_text(text)
+    with pytest.raises(sg.StudyError, match=re.escape(problem)):
+        sg.load_study("study.toml")
+
+
+def test_a_file_that_is_not_there_is_named(folder, capsys):
+    assert main(["run", "absent.toml"]) == 2
+    assert "absent.toml: 1 problem\n  cannot be read: No such file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("condition", "told"), [("> 5", "no run meets z > 5"), ("> -5", "every run meets z > -5")])
+def test_a_condition_that_tells_nothing_apart_costs_no_run_and_no_report(folder, capsys, condition, told):
+    (folder / "study.toml").write_text(STUDY.format(n=64, condition=condition))
+    assert main(["run", "study.toml"]) == 1
+    assert told in capsys.readouterr().err
+    assert told.replace(">", "&gt;") in (folder / "report.html").read_text()
+    assert sg.RunStore("runs.db").runs().counts["done"] == 64
+
+
+def test_a_constant_output_and_a_simulator_that_always_fails_are_told(folder, capsys):
+    text = SIMULATOR.replace("x + y - 1.2", "7.0")
+    (folder / "plane.py").write_text(text)
+    assert main(["run", "study.toml"]) == 1
+    assert "emulator of z: all 64 runs give 7: there is nothing to learn" in capsys.readouterr().err
+
+
+def test_no_run_done_is_told(folder, capsys):
+    (folder / "fails.py").write_text(SIMULATOR.replace("time.sleep(0.01)", "raise ValueError('no mesh')"))
+    (folder / "study.toml").write_text(STUDY.format(n=8, condition="> 0").replace("plane.py", "fails.py"))
+    assert main(["run", "study.toml"]) == 1
+    assert "no run is done" in capsys.readouterr().err
+    assert "ValueError: no mesh" in (folder / "report.html").read_text()
+
+
+def test_the_store_of_another_version_is_refused(folder, capsys):
+    main(["run", "study.toml"])
+    with sqlite3.connect("runs.db") as database:
+        database.execute("UPDATE study SET value = '\"0\"' WHERE key = 'version'")
+    assert main(["resume", "study.toml"]) == 3
+    told = capsys.readouterr().err
+    assert "version '0', not '1'" in told
+    assert "name another store" in told
+
+
+def test_resume_and_report_need_a_store(folder, capsys):
+    for command in ("resume", "report"):
+        assert main([command, "study.toml"]) == 2
+        assert "there is no run store" in capsys.readouterr().err
+    assert not (folder / "runs.db").exists()
+
+
+def test_simulators_lists_what_is_installed(capsys):
+    assert main(["simulators"]) == 0
+    table = capsys.readouterr().out
+    for name in ("airfoil", "lake", "smart_grid"):
+        assert re.search(rf"^{name} +1 +\d+ ", table, flags=re.MULTILINE)
+    assert "pressure (series)" in table
+
+
+def surrogate(folder, *arguments):
+    return subprocess.Popen(
+        [sys.executable, "-m", "surrogate", *arguments],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(Path(sg.__file__).parents[1])},
+    )
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
+def test_a_killed_study_is_resumed_without_running_anything_again(folder, sent):
+    (folder / "study.toml").write_text(STUDY.format(n=500, condition="> 0"))
+    count = folder / "count.txt"
+    process = surrogate(folder, "run", "study.toml")
+    until = time.monotonic() + 60
+    while time.monotonic() < until and not (count.exists() and len(count.read_text()) > 60):
+        time.sleep(0.02)
+    process.send_signal(sent)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == (130 if sent == signal.SIGINT else -signal.SIGKILL)
+    if sent == signal.SIGINT:
+        assert "go on with: surrogate resume study.toml" in errors
+    time.sleep(1.0)  # the workers go with the parent
+    begun, stored = len(count.read_text()), len(sg.RunStore("runs.db").runs())
+    assert 0 < stored < 500
+    resumed = surrogate(folder, "resume", "study.toml")
+    output, errors = resumed.communicate(timeout=120)
+    assert resumed.returncode == 0, errors
+    assert output.splitlines()[-1] == "report: report.html"
+    assert len(count.read_text()) - begun == 500 - stored
