@@ -124,9 +124,9 @@ def _interpolation(position: float, nodes: FloatArray, weights: FloatArray) -> F
     distance = position - nodes
     hit = distance == 0
     if hit.any():
-        return hit.astype(np.float64)
+        return np.asarray(hit, dtype=float)
     terms: FloatArray = weights / distance
-    return np.divide(terms, terms.sum())
+    return np.asarray(terms / terms.sum())
 
 
 def _generator(tau: FloatArray, averaging: FloatArray, g: FloatArray) -> FloatArray:

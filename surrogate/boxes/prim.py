@@ -90,7 +90,8 @@ class Prim(BaseEstimator):
         One row a box: ``coverage`` (share of the runs of interest inside), ``density`` (share of the runs inside that
         are of interest), ``mass`` (share of all runs inside), ``n_restricted``, ``n_inside``.
     best_ : Box
-        The box with the largest harmonic mean of coverage and density, of equals the one with fewest limits.
+        The box with the largest weighted relative accuracy, mass times the density above that of all runs; of equals
+        the one with fewest limits [3]_.
     best_index_ : int
         Its position in the trajectory.
     of_interest_ : bool array of shape (n,)
@@ -106,6 +107,7 @@ class Prim(BaseEstimator):
     .. [1] J. H. Friedman, N. I. Fisher, "Bump hunting in high-dimensional data", Statistics and Computing 9, 1999.
     .. [2] B. P. Bryant, R. J. Lempert, "Thinking inside the box: A participatory, computer-assisted approach to
        scenario discovery", Technological Forecasting and Social Change 77(1), 2010.
+    .. [3] N. Lavrac, P. Flach, B. Zupan, "Rule Evaluation Measures: A Unifying View", ILP 1999.
 
     Examples
     --------
@@ -188,10 +190,10 @@ class Prim(BaseEstimator):
 
     def _choose(self) -> int:
         t = self.trajectory_
-        f1 = 2 * t["coverage"] * t["density"] / (t["coverage"] + t["density"])
+        accuracy = t["mass"] * (t["density"] - t["density"].iloc[0])
         # Rounded, so that boxes that differ by rounding error only count as equals.
-        order = pd.DataFrame({"f1": -f1.round(12), "n_restricted": t["n_restricted"]}).sort_values(
-            ["f1", "n_restricted"], kind="stable"
+        order = pd.DataFrame({"accuracy": -accuracy.round(12), "n_restricted": t["n_restricted"]}).sort_values(
+            ["accuracy", "n_restricted"], kind="stable"
         )
         return int(order.index[0])
 

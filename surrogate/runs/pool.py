@@ -181,8 +181,7 @@ class WorkerPool:
         return max(1, min(fits, share, len(self._queue)))
 
     def _start(self) -> _Worker:
-        threads = max(1, (os.cpu_count() or 1) // self.n_jobs)
-        worker = _Worker(self._payload, self.memory, threads)
+        worker = _Worker(self._payload, self.memory)
         self._tell_guardian("+", worker.pid)
         return worker
 
@@ -279,7 +278,7 @@ class WorkerPool:
 class _Worker:
     """The parent's view of one worker process."""
 
-    def __init__(self, payload: bytes, memory: int | None, threads: int) -> None:
+    def __init__(self, payload: bytes, memory: int | None) -> None:
         self.tasks: list[Task] = []
         self.received = 0
         self.dead = False
@@ -299,8 +298,9 @@ class _Worker:
                 stderr=self._printed,
                 pass_fds=handles,
                 start_new_session=True,
-                # One run is one core's work: linear algebra must not start threads for all cores in every worker.
-                env={name: str(threads) for name in _THREAD_VARIABLES} | os.environ,
+                # One run is one core's work: threads of linear algebra that wait for a core that another worker holds
+                # make small problems ten to a hundred times slower. Whoever sets the variable means it.
+                env=dict.fromkeys(_THREAD_VARIABLES, "1") | dict(os.environ),
             )
         theirs.close()
         self.pid = self.process.pid

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
+from threadpoolctl import threadpool_limits
 
 from simulators.smart_grid import rightmost_root, smart_grid
 
@@ -23,6 +24,13 @@ RANDOM = np.random.default_rng(20150115).uniform(LOW, HIGH, (12, 12))
 CORNERS = np.where(np.random.default_rng(4).random((6, 12)) < 0.5, LOW, HIGH)
 NEARLY_ALIKE = MIDDLE + np.random.default_rng(5).normal(0, 1e-9, 12)
 POINTS = [*RANDOM, *CORNERS, MIDDLE, HIGH, NEARLY_ALIKE]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread():
+    # Several BLAS threads only wait for each other on matrices this small: on a busy machine 40 times as long.
+    with threadpool_limits(1):
+        yield
 
 
 def growth(point):

@@ -33,8 +33,9 @@ def boxes_section(asked: Asked) -> Section | None:
     blocks: list[Text | Table | Figure] = [
         Text(
             "PRIM peels the space a slice at a time and so trades coverage for density. Every dot below is a box on "
-            f"that way; box {chosen}, the one with the best harmonic mean of the two, is described here. Coverage and "
-            "density are counted on the runs the box was found with, so new runs will do somewhat worse."
+            f"that way; described here is box {chosen}, the one with the largest weighted relative accuracy (share of "
+            "all runs inside times the gain of density). Coverage and density are counted on the runs the box was "
+            "found with, so new runs will do somewhat worse."
         ),
         Figure.of(
             plot_trajectory(trajectory, chosen, new_axes()),
