@@ -6,7 +6,6 @@ import itertools
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 
 from surrogate.runs.outcome import Outcome, Task, evaluate
 from surrogate.runs.pool import CHUNK_SECONDS, WorkerPool
@@ -76,6 +75,6 @@ def _execute_here(simulator: Simulator, tasks: Iterable[Task], retries: int) -> 
 def _evaluate_here(simulator: Simulator, task: Task, retries: int) -> Outcome:
     outcome = evaluate(simulator, task)
     while outcome.status != "done" and task.attempt <= retries:
-        task = replace(task, attempt=task.attempt + 1)
+        task = task._replace(attempt=task.attempt + 1)
         outcome = evaluate(simulator, task)
     return outcome

@@ -14,7 +14,6 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import replace
 from multiprocessing.connection import Connection, Pipe, wait
 from pathlib import Path
 from types import TracebackType
@@ -223,7 +222,7 @@ class WorkerPool:
             known = self._seconds_a_run
             self._seconds_a_run = outcome.seconds if known is None else 0.9 * known + 0.1 * outcome.seconds
         if outcome.status != "done" and task.attempt <= self.retries:
-            self._queue.append(replace(task, attempt=task.attempt + 1))
+            self._queue.append(task._replace(attempt=task.attempt + 1))
         else:
             self._finished.append(outcome)
 

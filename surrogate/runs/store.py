@@ -291,6 +291,9 @@ class RunStore:
         """
         table, space = self._known()
         rows, arrays = [], []
+        inputs = [(column, name, space[name]) for name, column in zip(space, _input_columns(space), strict=True)]
+        scalars = _scalar_columns(self._outputs)
+        series = [output for output in self._outputs if isinstance(output, Series)]
         for number, task, outcome in results:
             row = {
                 "id": task.id,
@@ -302,13 +305,13 @@ class RunStore:
                 "seed": task.seed,
                 "started": outcome.started,
             }
-            for (name, parameter), column in zip(space.items(), _input_columns(space), strict=True):
+            for column, name, parameter in inputs:
                 row[column] = _to_cell(parameter, task.inputs[name])
             values = outcome.outputs or {}
-            for output, column in _scalar_columns(self._outputs).items():
+            for output, column in scalars.items():
                 row[column] = values.get(output)
-            for output in self._outputs:
-                if isinstance(output, Series) and output in values:
+            for output in series:
+                if output in values:
                     array = np.ascontiguousarray(values[output])
                     arrays.append(
                         {
