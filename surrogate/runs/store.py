@@ -79,7 +79,8 @@ class RunStore:
     """
 
     def __init__(self, target: str | Path = ":memory:") -> None:
-        self.target = str(target)
+        # The URL of a file is that file: it gets the same lock and the same durable commits.
+        self.target = str(target).removeprefix("sqlite:///")
         self._lock: int | None = None
         self._runs: sa.Table[Any] | None = None
         self._space: Space | None = None
