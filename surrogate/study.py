@@ -161,6 +161,8 @@ def load_study(path: str | Path) -> Study:
         text = file.read_text(encoding="utf-8")
     except OSError as error:
         raise StudyError(str(path), [f"cannot be read: {error.strerror}"]) from error
+    except UnicodeDecodeError as error:
+        raise StudyError(str(path), [f"not valid UTF-8: {error}"]) from error
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -215,7 +217,7 @@ def _find_simulator(settings: Mapping[str, Any], file: Path, problems: list[str]
         return load_simulator(reference)
     except SurrogateError as error:
         problems.append(f"$.simulator.use: {error}")
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         problems.append(f"$.simulator.use: {reference} cannot be loaded: {type(error).__name__}: {error}")
     return None
 

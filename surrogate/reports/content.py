@@ -22,7 +22,9 @@ __all__ = ["Asked", "Figure", "Section", "Table", "Text", "new_axes"]
 FIGURE_SIZE = (6.0, 4.0)
 
 # Text stays text, so that the page can be searched and read aloud; fonts come from the page's style.
+# Names are shown as they are: a dollar sign in one is no formula.
 SVG_STYLE: dict[Any, Any] = {
+    "text.parse_math": False,
     "svg.fonttype": "none",
     "font.family": "sans-serif",
     "font.size": 10,

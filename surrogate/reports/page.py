@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import matplotlib as mpl
 
 from surrogate.conditions import Condition, parse_conditions
 from surrogate.errors import did_you_mean
-from surrogate.reports.content import Asked, Figure, Table, Text
+from surrogate.reports.content import SVG_STYLE, Asked, Figure, Table, Text
 from surrogate.reports.sections import SECTIONS
 from surrogate.runs.records import Runs
 
@@ -72,7 +73,8 @@ def report(
         conditions=() if of_interest is None else parse_conditions(of_interest),
         problems=tuple(problems),
     )
-    sections = [section for make in SECTIONS if (section := make(asked)) is not None]
+    with mpl.rc_context(SVG_STYLE):
+        sections = [section for make in SECTIONS if (section := make(asked)) is not None]
     text = (
         _environment()
         .get_template("page.html.j2")

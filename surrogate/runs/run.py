@@ -110,7 +110,11 @@ def run(
     ids = run_ids(sim.space, points, replicates=is_stochastic(sim))
 
     with ExitStack() as stack:
-        opened = store if isinstance(store, RunStore) else stack.enter_context(RunStore(store or ":memory:"))
+        opened = (
+            store
+            if isinstance(store, RunStore)
+            else stack.enter_context(RunStore(":memory:" if store is None else store))
+        )
         opened.open_study(sim, made)
         entropy = opened.remember("entropy", lambda: _entropy(rng)) if is_stochastic(sim) else None
         plan = _Plan(points, ids, opened, rerun_failures, entropy)

@@ -103,7 +103,7 @@ class RunStore:
             raise StoreError(f"{path} is a folder; name a file for the run store, e.g. {path / 'runs.db'}")
         if not path.parent.is_dir():
             raise StoreError(f"there is no folder {path.parent} for the run store {path.name}")
-        engine = sa.create_engine(f"sqlite:///{path}")
+        engine = sa.create_engine(sa.URL.create("sqlite", database=str(path)))
 
         @sa.event.listens_for(engine, "connect")
         def set_pragmas(connection: Any, _record: Any) -> None:
@@ -199,6 +199,12 @@ class RunStore:
         StoreError
             If another process is writing to it.
         """
+        taken = [name for name in simulator.space if name in BOOK]
+        if taken:
+            raise ValueError(
+                f"simulator {simulator.name!r}: parameter {taken[0]!r} is the name of a column that every run has "
+                f"({', '.join(BOOK)}); call it otherwise"
+            )
         self._acquire_lock()
         if self.is_empty:
             runs = _runs_table(simulator.space, simulator.outputs)
@@ -227,8 +233,12 @@ class RunStore:
             differs.append(f"version {self.version!r}, not {simulator.version!r}")
         if self.space.fingerprint != simulator.space.fingerprint:
             differs.append("another space (" + _space_difference(self.space, simulator.space) + ")")
+        old, new = ([_identity(out) for out in outputs] for outputs in (self._outputs, simulator.outputs))
         if [*map(str, self._outputs)] != [*map(str, simulator.outputs)]:
             differs.append(f"outputs {[*map(str, self._outputs)]}, not {[*map(str, simulator.outputs)]}")
+        elif old != new:
+            name = next(was["name"] for was, now in zip(old, new, strict=True) if was != now)
+            differs.append(f"output {name!r} with another unit or coordinate")
         if differs:
             raise StoreMismatchError(
                 f"run store {self.target} holds runs of {'; '.join(differs)}. Runs of different models are not mixed: "
@@ -300,7 +310,7 @@ class RunStore:
                 "id": task.id,
                 "number": number,
                 "status": outcome.status,
-                "error": outcome.error.replace("\x00", "\\0"),
+                "error": _storable(outcome.error),
                 "seconds": outcome.seconds,
                 "attempt": outcome.attempt,
                 "seed": task.seed,
@@ -474,6 +484,16 @@ def _input_columns(space: Space) -> list[str]:
 def _scalar_columns(outputs: Sequence[Output]) -> dict[Output, str]:
     scalars = [output for output in outputs if not isinstance(output, Series)]
     return dict(zip(scalars, _column_names("out", scalars), strict=True))
+
+
+def _identity(output: Output) -> dict[str, Any]:
+    """What must not change of an output whose values are stored: all but the words about it."""
+    return {key: value for key, value in output.to_dict().items() if key != "description"}
+
+
+def _storable(text: str) -> str:
+    """A text that every database takes: without NUL, and with odd bytes of file names spelt out."""
+    return text.replace("\x00", "\\0").encode("utf-8", "backslashreplace").decode()
 
 
 def _to_cell(parameter: Parameter, value: Any) -> Any:

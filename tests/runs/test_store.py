@@ -110,6 +110,8 @@ def changed(**change):
     [
         ({"name": "other"}, "simulator 'echo', not 'other'"),
         ({"version": "2"}, "version '1', not '2'"),
+        ({"outputs": [sg.Output("y", unit="m"), *OUTPUTS[1:]]}, "output 'y' with another unit"),
+        ({"outputs": [*OUTPUTS[:2], sg.Series("trace", at=[0, 1, 2])]}, "output 'trace' with another unit or coord"),
         ({"outputs": ["y"]}, r"outputs \['y', 'Y', 'trace'\], not \['y'\]"),
         ({"space": sg.Space({**SPACE, "x": sg.Real(0, 1)})}, r"'x': \[-1e\+300, 1e\+300\], not \[0, 1\]"),
         ({"space": sg.Space({**SPACE, "z": sg.Real(0, 1)})}, "another space .*without z"),
@@ -170,6 +172,22 @@ def test_commits_survive_on_disk_in_full_synchronous_mode(tmp_path, prefix):
     with store._engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2  # FULL
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+
+
+def test_a_parameter_that_hides_a_column_of_the_runs_is_refused():
+    taken = sg.simulator(space=sg.Space(seconds=sg.Real(0, 1)), outputs=["y"], name="echo")(echo)
+    with pytest.raises(ValueError, match="parameter 'seconds' is the name of a column"):
+        sg.RunStore().open_study(taken)
+
+
+def test_odd_file_names_and_error_texts_are_kept(tmp_path):
+    for name in ("a?b=c.db", "p%20q.db"):
+        with sg.RunStore(tmp_path / name) as store:
+            store.open_study(SIMULATOR)
+            task = Task("a", SPACE.from_unit([[0.5] * 6]).to_dict("records")[0])
+            store.add([(0, task, outcome("a", "failed")._replace(error="no file \udcff\x00.txt"))])
+            assert store.runs().failures["error"].tolist() == ["no file \\udcff\\0.txt"]
+        assert (tmp_path / name).exists()
 
 
 def test_a_session_tells_who_ran_it(tmp_path):
