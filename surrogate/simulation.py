@@ -247,7 +247,7 @@ class FunctionSimulator:
             )
         return "seed" in named and "seed" not in self.space
 
-    def __call__(self, *args: Any, **inputs: Any) -> Mapping[str, Any]:
+    def __call__(self, /, *args: Any, **inputs: Any) -> Mapping[str, Any]:
         return self.function(*args, **inputs)
 
     def __repr__(self) -> str:

@@ -172,6 +172,11 @@ def load_study(path: str | Path) -> Study:
     simulator = _find_simulator(settings, file, problems)
     if simulator is not None:
         problems += _output_problems(settings, simulator)
+    path_given = settings.get("report", {}).get("path")
+    if isinstance(path_given, str):
+        target = file.parent / path_given
+        if target.is_dir() or not target.parent.is_dir():
+            problems.append(f"$.report.path: {path_given!r} is no file in a folder that exists")
     if problems or simulator is None:
         raise StudyError(str(path), problems)
     return Study(file, simulator, settings)

@@ -113,6 +113,7 @@ def test_all_mistakes_of_a_file_are_told_at_once(folder, capsys):
     [
         ("[simulator", "not valid TOML"),
         ("", "$.simulator: this table is missing"),
+        ("[report]\npath = 'absent/report.html'", "$.report.path: 'absent/report.html' is no file in a folder"),
         ("simulator = 3\n[design]\nn = 1", "$.simulator: must be a table, got 3"),
         ("[simulator]\nuse = 'smart_gird'\n[design]\nn = 1", "did you mean 'smart_grid'?"),
         ("[simulator]\nuse = 'no_such_module:x'\n[design]\nn = 1", "there is no module 'no_such_module'"),

@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -138,7 +139,9 @@ def run(
                 raise RunAbortedError(f"run {bad.id} is {bad.status}: {bad.error}")
         if watch.interrupted:
             raise KeyboardInterrupt
-        return opened.runs(ids, points.index)
+        runs = opened.runs(ids, points.index)
+        # The store tells of the design that began it; these runs are of this one.
+        return replace(runs, design=made) if made else runs
 
 
 class _Plan:

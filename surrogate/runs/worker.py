@@ -6,6 +6,7 @@ of the parent is forked, and the worker leads a process group of its own that ca
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import mmap
 import os
@@ -64,6 +65,7 @@ def main(connection_fd: int, board_fd: int, memory_bytes: int) -> None:
 def _run_chunk(simulator: Any, tasks: list[Any], connection: Connection, board: Any) -> None:
     unsent: list[Outcome] = []
     flushed = time.monotonic()
+    process = os.getpid()
     for position, task in enumerate(tasks):
         now = time.monotonic()
         board[1] = now
@@ -72,6 +74,9 @@ def _run_chunk(simulator: Any, tasks: list[Any], connection: Connection, board: 
             outcome = evaluate(simulator, task)
         except BaseException as error:
             outcome = Outcome(task.id, "failed", None, describe_error(error), time.time(), 0.0, task.attempt)
+        if os.getpid() != process:
+            # A child that the run forked came back through it: it must not answer in the worker's place.
+            os._exit(0)
         unsent.append(outcome)
         now = time.monotonic()
         if now - flushed >= FLUSH_SECONDS or position == len(tasks) - 1:
@@ -84,10 +89,10 @@ def _run_chunk(simulator: Any, tasks: list[Any], connection: Connection, board: 
 
 
 def _forget_old_output() -> None:
+    # A run may have closed or replaced any of these; what it prints is not worth the run.
     for stream in (sys.stdout, sys.stderr):
-        try:
+        with contextlib.suppress(Exception):
             stream.flush()
-        except (OSError, ValueError, AttributeError):
-            continue
-    if os.fstat(1).st_size > MAX_PRINTED_BYTES:
-        os.ftruncate(1, 0)
+    with contextlib.suppress(OSError):
+        if os.fstat(1).st_size > MAX_PRINTED_BYTES:
+            os.ftruncate(1, 0)

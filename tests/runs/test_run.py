@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import signal
@@ -184,6 +185,19 @@ def test_what_cannot_reach_a_worker_says_so():
     with pytest.raises(sg.SurrogateError, match=r"cannot be sent to a worker process.*n_jobs=0"):
         sg.run(unsendable, [{"x": 0.5}], n_jobs=1)
     assert sg.run(unsendable, [{"x": 0.5}], n_jobs=0).counts["done"] == 1
+
+
+def test_a_run_that_closes_its_output_or_forks_itself_costs_nothing():
+    @sg.simulator(space=sg.Space(x=sg.Real(0, 1)), outputs=["y"])
+    def rude(x):
+        with contextlib.suppress(OSError):
+            os.close(1)
+        if x > 0.5:
+            os.fork()
+        return {"y": x}
+
+    runs = sg.run(rude, [{"x": 0.1}, {"x": 0.9}, {"x": 0.2}], n_jobs=1)
+    assert runs.outputs["y"].tolist() == [0.1, 0.9, 0.2]
 
 
 def test_a_bad_design_runs_nothing(tmp_path):
