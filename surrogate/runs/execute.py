@@ -19,6 +19,9 @@ MAX_WAITING = 20_000
 # How often control returns to the caller when nothing has come in, so that it can stop.
 HEARTBEAT_SECONDS = 0.5
 
+# How long workers may finish what they have in hand when the caller stops: several chunks of cheap runs.
+WIND_DOWN_SECONDS = 0.3
+
 
 def check_jobs(n_jobs: int) -> int:
     """Number of workers: `n_jobs` itself, or counted back from the number of processors if negative."""
@@ -39,8 +42,8 @@ def execute(
 ) -> Iterator[list[Outcome]]:
     """Run tasks and yield lists of outcomes in order of completion, an empty one now and then while nothing comes in.
 
-    When `stop` says so, what has arrived is yielded and the rest abandoned. Closing the iterator early, e.g. by an
-    exception in the loop that uses it, kills the workers.
+    When `stop` says so, what the workers end at once is yielded and the rest abandoned. Closing the iterator early, e.g.
+    by an exception in the loop that uses it, kills the workers.
     """
     if n_jobs == 0:
         yield from _execute_here(simulator, tasks, retries)
@@ -52,7 +55,7 @@ def execute(
             if not pool.outstanding:
                 return
             yield pool.collect(HEARTBEAT_SECONDS)
-        yield pool.collect(0)
+        yield pool.wind_down(WIND_DOWN_SECONDS)
 
 
 def _execute_here(simulator: Simulator, tasks: Iterable[Task], retries: int) -> Iterator[list[Outcome]]:

@@ -144,6 +144,19 @@ class WorkerPool:
         finished, self._finished = self._finished, []
         return finished
 
+    def wind_down(self, seconds: float) -> list[Outcome]:
+        """Begin nothing more from the queue, and give out what the workers finish within `seconds`.
+
+        A chunk of cheap runs is over by then, so that none of them ended in vain; a long run is not waited for.
+        """
+        finished: list[Outcome] = []
+        until = time.monotonic() + seconds
+        self._queue.clear()
+        while self.outstanding and time.monotonic() < until:
+            finished += self.collect(until - time.monotonic())
+            self._queue.clear()
+        return finished
+
     def close(self) -> None:
         """Kill the workers and everything they started."""
         for worker in list(self._workers):

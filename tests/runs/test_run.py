@@ -279,8 +279,8 @@ def test_a_stopped_study_keeps_what_was_finished_and_goes_on(tmp_path, sent):
     begun = (tmp_path / "count.txt").read_text().splitlines()
     stored = sg.RunStore(tmp_path / "runs.db").runs()
     assert 0 < len(stored) < 400
-    # Begun and not stored: at most what the two workers had in hand, or ended so lately that it was not sent yet.
-    assert len(begun) - len(stored) <= 8
+    # Begun and not stored: at most what the two workers had in hand and not delivered.
+    assert len(begun) - len(stored) <= (8 if sent == signal.SIGKILL else 2)
 
     resumed = subprocess.run(
         [sys.executable, "script.py"],

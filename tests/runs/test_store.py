@@ -133,6 +133,7 @@ def test_units_and_descriptions_may_change(tmp_path):
     relabelled = sg.Space({**SPACE, "x": sg.Real(-1e300, 1e300, unit="m", description="length")})
     with sg.RunStore(tmp_path / "runs.db") as store:
         store.open_study(changed(space=relabelled))
+        assert store.space == SPACE  # the stored description stays
 
 
 def test_a_second_writer_is_refused_and_readers_are_not(tmp_path):
