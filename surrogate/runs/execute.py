@@ -42,8 +42,8 @@ def execute(
 ) -> Iterator[list[Outcome]]:
     """Run tasks and yield lists of outcomes in order of completion, an empty one now and then while nothing comes in.
 
-    When `stop` says so, what the workers end at once is yielded and the rest abandoned. Closing the iterator early, e.g.
-    by an exception in the loop that uses it, kills the workers.
+    When `stop` says so, what the workers end at once is yielded and the rest abandoned. Closing the iterator early,
+    e.g. by an exception in the loop that uses it, kills the workers.
     """
     if n_jobs == 0:
         yield from _execute_here(simulator, tasks, retries)
