@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import surrogate as sg
 from surrogate.runs.outcome import Outcome, Task
-from surrogate.runs.run import run_ids
+from surrogate.runs.plan import run_ids
 
 SPACE = sg.Space(
     {
