@@ -34,6 +34,9 @@ __all__ = [
 
 ENTRY_POINT_GROUP = "surrogate.simulators"
 
+# Coordinates beyond this number are described by their ends if they are evenly spaced.
+LONG_SERIES = 1000
+
 
 class Output(str):
     """The name of a scalar output, with its unit and meaning.
@@ -164,13 +167,20 @@ class Series(Output):
         return array
 
     def to_dict(self) -> dict[str, Any]:
-        out = super().to_dict() | {"at": self.at.tolist(), "coordinate": self.coordinate}
+        first, last, n = float(self.at[0]), float(self.at[-1]), len(self.at)
+        # A long even grid is told by its ends: a list of a million numbers would be in every store and report.
+        even = n > LONG_SERIES and np.array_equal(self.at, np.linspace(first, last, n))
+        at: Any = {"from": first, "to": last, "n": n} if even else self.at.tolist()
+        out = super().to_dict() | {"at": at, "coordinate": self.coordinate}
         return out | ({"coordinate_unit": self.coordinate_unit} if self.coordinate_unit else {})
 
 
 def output_from_dict(data: Mapping[str, Any]) -> Output:
     """The output that :meth:`Output.to_dict` described."""
-    return Series(**data) if "at" in data else Output(**data)
+    if "at" not in data:
+        return Output(**data)
+    at = data["at"]
+    return Series(**{**data, "at": np.linspace(at["from"], at["to"], at["n"]) if isinstance(at, Mapping) else at})
 
 
 @runtime_checkable

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
+from surrogate.errors import SurrogateError
 from surrogate.runs.outcome import Outcome, Task, evaluate_all, split_calls
 from surrogate.runs.pool import ChunkSize, Model, WorkerPool
 from surrogate.simulation import Simulator, batch_of
@@ -90,14 +91,19 @@ def execute(engine: Engine, source: TaskSource, stop: Callable[[], bool] = lambd
     """
     try:
         while not stop():
-            engine.submit(source.take(engine.wanted))
-            if engine.outstanding:
-                yield engine.collect(HEARTBEAT_SECONDS)
-            elif source.is_exhausted:
-                return
-            else:
-                time.sleep(HEARTBEAT_SECONDS)
-                yield []
+            try:
+                engine.submit(source.take(engine.wanted))
+                outcomes = engine.collect(HEARTBEAT_SECONDS)
+            except SurrogateError:
+                # The engine is broken; what it had finished is not.
+                yield engine.wind_down(0.0)
+                raise
+            yield outcomes
+            if not engine.outstanding:
+                if source.is_exhausted:
+                    return
+                if not outcomes:
+                    time.sleep(HEARTBEAT_SECONDS)
         yield engine.wind_down(WIND_DOWN_SECONDS)
     finally:
         engine.close()

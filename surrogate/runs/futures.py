@@ -110,10 +110,10 @@ class FuturesEngine:
     def wind_down(self, seconds: float) -> list[Outcome]:
         """Cancel what has not begun, and give out what is finished within `seconds`."""
         self._cancel()
-        finished: list[Outcome] = []
+        finished, self._finished = self._finished, []
         until = time.monotonic() + seconds
-        while self._out and time.monotonic() < until:
-            for future in _first_done(list(self._out), until - time.monotonic()):
+        while done := _first_done(list(self._out), max(0.0, until - time.monotonic())):
+            for future in done:
                 with contextlib.suppress(Exception, CancelledError):
                     finished += future.result()
                 del self._out[future]

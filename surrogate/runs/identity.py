@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from surrogate.runs.tables import SCHEMA_VERSION
-from surrogate.simulation import Simulator, levels_of, output_from_dict
+from surrogate.simulation import Output, Simulator, levels_of, output_from_dict
 from surrogate.space import Space
 
 __all__ = ["describe_study", "differences"]
@@ -37,21 +37,20 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     was, now = Space.from_dict(old["space"]), Space.from_dict(new["space"])
     if was.fingerprint != now.fingerprint:
         out.append("another space (" + _space_difference(was, now) + ")")
-    names = [[str(output_from_dict(entry)) for entry in study["outputs"]] for study in (old, new)]
+    outputs = [[output_from_dict(entry) for entry in study["outputs"]] for study in (old, new)]
+    names = [[str(output) for output in side] for side in outputs]
     if names[0] != names[1]:
         out.append(f"outputs {names[0]}, not {names[1]}")
     else:
-        for was_output, now_output in zip(old["outputs"], new["outputs"], strict=True):
-            if _without_words(was_output) != _without_words(now_output):
-                out.append(f"output {was_output['name']!r} with another unit or coordinate")
-                break
+        changed = [str(a) for a, b in zip(*outputs, strict=True) if _without_words(a) != _without_words(b)]
+        out += [f"output {name!r} with another unit or coordinate" for name in changed[:1]]
     if set(old["levels"]) != set(new["levels"]):
         out.append(f"levels {sorted(old['levels'])}, not {sorted(new['levels'])}")
     return out
 
 
-def _without_words(output: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in output.items() if key != "description"}
+def _without_words(output: Output) -> dict[str, Any]:
+    return {key: value for key, value in output.to_dict().items() if key != "description"}
 
 
 def _space_difference(old: Space, new: Space) -> str:

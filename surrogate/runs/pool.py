@@ -206,7 +206,7 @@ class WorkerPool:
 
         A chunk of cheap runs is over by then, so that none of them ended in vain; a long run is not waited for.
         """
-        finished: list[Outcome] = []
+        finished, self._finished = self._finished, []
         until = time.monotonic() + seconds
         while True:
             self._queue.clear()

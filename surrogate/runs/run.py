@@ -186,7 +186,7 @@ def _points_and_levels(sim: Simulator, design: Any, level: int | None) -> tuple[
         chosen = np.full(len(points), level)
     unknown = [value for value in pd.unique(chosen) if value not in known]
     if unknown:
-        raise ValueError(f"level {unknown[0]!r} of the design is none of simulator {sim.name!r}: {list(known)}")
+        raise ValueError(f"level {unknown[0]} of the design is none of simulator {sim.name!r}: {list(known)}")
     return points, chosen.astype(np.int64)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import sqlite3
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
@@ -115,6 +117,8 @@ class RunStore:
             raise StoreError(f"{path} is a folder; name a file for the run store, e.g. {path / 'runs.db'}")
         if not path.parent.is_dir():
             raise StoreError(f"there is no folder {path.parent} for the run store {path.name}")
+        if path.exists() and not os.access(path.parent, os.W_OK):
+            return self._open_read_only(path)
         engine = sa.create_engine(sa.URL.create("sqlite", database=str(path)))
 
         @sa.event.listens_for(engine, "connect")
@@ -124,6 +128,18 @@ class RunStore:
                 connection.execute(f"PRAGMA {pragma}")
 
         return engine
+
+    def _open_read_only(self, path: Path) -> sa.Engine:
+        log = path.with_name(path.name + "-wal")
+        if log.exists() and log.stat().st_size:
+            raise StoreError(
+                f"run store {path} is in a folder that cannot be written to, and was not closed: its last runs are in "
+                f"{log.name}, which can be read only where it can be written. Copy both files elsewhere"
+            )
+        where = f"file:{quote(str(path.absolute()))}?immutable=1"
+        return sa.create_engine(
+            "sqlite://", creator=lambda: sqlite3.connect(where, uri=True, check_same_thread=False), poolclass=StaticPool
+        )
 
     def _connect(self) -> sa.Engine:
         try:
@@ -441,6 +457,7 @@ class RunStore:
             If the other store holds runs of another simulator, version, space or outputs.
         """
         source = other if isinstance(other, RunStore) else RunStore(other)
+        was_open = self._lock is not None and self._lock.is_held
         try:
             theirs, _ = source._known()
             self._open_for_writing(source._meta)
@@ -463,6 +480,8 @@ class RunStore:
         finally:
             if source is not other:
                 source.close()
+            if self._lock is not None and not was_open:
+                self._lock.release()
 
     def _copy(self, source: RunStore, rows: Sequence[Mapping[str, Any]]) -> None:
         if not rows:
