@@ -140,11 +140,10 @@ class InProcess:
             raise KeyboardInterrupt
         ended: list[Outcome] = []
         try:
-            while self._queue:
-                (call, *_) = split_calls(self._simulator, list(self._queue))
-                outcomes = evaluate_all(self._simulator, call)
-                for task, outcome in zip(call, outcomes, strict=True):
-                    self._queue.popleft()
+            calls = split_calls(self._simulator, list(self._queue))
+            self._queue.clear()
+            for call in calls:
+                for task, outcome in zip(call, evaluate_all(self._simulator, call), strict=True):
                     self._chunk.learn(outcome.seconds)
                     if outcome.status != "done" and task.attempt <= self._retries:
                         self._queue.append(task._replace(attempt=task.attempt + 1))

@@ -101,7 +101,8 @@ class FuturesEngine:
             self._send()
             left = None if until is None else max(0.0, until - time.monotonic())
             for future in _first_done(list(self._out), left):
-                self._receive(future)
+                if future in self._out:
+                    self._receive(future)
             if until is not None and time.monotonic() >= until:
                 break
         finished, self._finished = self._finished, []
@@ -193,11 +194,15 @@ class FuturesEngine:
                 "stored: call run again with a new executor, or give it a function that makes one "
                 "(executor=lambda: ProcessPoolExecutor(4)), which is then called again"
             ) from error
-        for future, tasks in self._out.items():
-            if not future.done():
-                future.cancel()
-            self._suspects.extend(tasks)
-        self._out.clear()
+        out, self._out = self._out, {}
+        for future, tasks in out.items():
+            try:
+                if not future.done():
+                    future.cancel()
+                    raise error
+                self._finished += future.result()
+            except (Exception, CancelledError):
+                self._suspects.extend(tasks)
         self._executor.shutdown(wait=False, cancel_futures=True)
         self._executor = self._make()
 
