@@ -1,7 +1,7 @@
 """Run a design on a Dask cluster, lose a worker half-way, and keep every run.
 
-    python cluster.py                          # a scheduler and two workers on this machine
-    python cluster.py tcp://scheduler:8786     # your own cluster (surrogate-learn installed on it)
+python cluster.py                          # a scheduler and two workers on this machine
+python cluster.py tcp://scheduler:8786     # your own cluster (surrogate-learn installed on it)
 """
 
 from __future__ import annotations
