@@ -79,17 +79,18 @@ def interpolate(coordinate: Any, values: Any, series: Series, *, steps: bool = F
     name = repr(str(series))
     if len(x) == 0 or not np.isfinite(x).all() or (np.diff(x) < 0).any():
         raise SimulatorError(f"the coordinate of series {name} must rise from row to row")
-    # Programs end a rounding short of the end, or beyond it.
-    slack = 1e-9 * max(np.ptp(x), abs(x).max())
+    # Programs begin and end a rounding, or a first small step, beside the place: the value there stands for it.
+    slack = 1e-6 * np.ptp(x)
     if series.at.min() < x[0] - slack or series.at.max() > x[-1] + slack:
         raise SimulatorError(
             f"series {name} is asked for from {series.at.min():g} to {series.at.max():g}, "
             f"but there are values from {x[0]:g} to {x[-1]:g} only"
         )
     if steps:
-        return y[np.maximum(np.searchsorted(x, series.at + slack, side="right") - 1, 0)]
+        held = np.searchsorted(x, series.at + 1e-3 * slack, side="right") - 1
+        return np.asarray(y[np.maximum(held, 0)])
     last = np.append(np.diff(x) > 0, True)
-    return np.interp(series.at, x[last], y[last])
+    return np.asarray(np.interp(series.at, x[last], y[last]))
 
 
 def plain_inputs(names: Sequence[str], inputs: Mapping[str, Any], simulator: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import glob
 import hashlib
 import inspect
 import json
@@ -14,6 +15,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -33,12 +35,15 @@ OutputParser = Parser | Callable[[CommandResult], Any]
 # The end of what a program printed names the cause; more of it fills the store.
 MAX_TAIL_CHARACTERS = 2000
 
+# So many folders of failed runs are kept: enough to see why, few enough that a study that fails throughout fills no disk.
+MAX_KEPT = 100
+
 # Process groups of programs that run now, for the interpreter's end: a daemon thread may be waiting for them.
 _running: set[int] = set()
 
 
 class CommandSimulator:
-    """A program as a simulator.
+    r"""A program as a simulator.
 
     Every run gets a new, empty working directory with the files filled in; the program is started there, without a
     shell, and its outputs are read from what it printed or wrote. A placeholder is ``${alpha}``, or with a format
@@ -74,14 +79,16 @@ class CommandSimulator:
         Where the working directories are made; by default where temporary files are.
     keep : {"failed", "always", "never"}
         Whose working directory is kept; the error of a failed run names it. Beside it lie ``inputs.json``,
-        ``stdout.txt`` and ``stderr.txt``. A run that is killed for its timeout leaves its directory.
+        ``stdout.txt`` and ``stderr.txt``. Of failed runs no more than a hundred are kept at a time. A run that is killed
+        for its timeout leaves its directory.
     delimiters : (str, str)
         What stands before and after a name in a placeholder. To write a placeholder itself, double its first character.
     name : str, optional
         By default the program's.
     version : str, optional
         By default a hash of command, templates, parsers and copied files (of linked ones, their sizes), so that a run
-        store refuses to mix answers to different questions. The program's own version is not known: it is yours to give.
+        store refuses to mix answers to different questions. The program's own version is not known: give it yourself
+        where it matters.
 
     Raises
     ------
@@ -102,7 +109,7 @@ class CommandSimulator:
     >>> half = CommandSimulator(
     ...     ["awk", "BEGIN { print ${x} / 2 }"],
     ...     space=Space(x=Real(0, 1)),
-    ...     outputs={"y": RegexParser(r"(\\S+)")},
+    ...     outputs={"y": RegexParser(r"(\S+)")},
     ... )
     >>> half(x=0.5)
     {'y': 0.25}
@@ -184,16 +191,15 @@ class CommandSimulator:
         # An int where a real is meant would be written without its point, which some programs read as an integer.
         values |= {name: float(values[name]) for name, p in self.space.items() if isinstance(p, Real)}
         folder = self._new_folder()
-        remove = self.keep != "always"  # also if it is interrupted: it has not failed then
+        keep = self.keep == "always"  # of those that end well, or are interrupted
         try:
             answer = self._run(folder, values)
-            if isinstance(answer, PartialAnswer):
-                remove = self.keep == "never"
+            keep |= isinstance(answer, PartialAnswer) and self._keeps_failed(folder)
         except Exception:
-            remove = self.keep == "never"
+            keep |= self._keeps_failed(folder)
             raise
         finally:
-            if remove:
+            if not keep:
                 shutil.rmtree(folder, ignore_errors=True)
         return answer
 
@@ -215,7 +221,7 @@ class CommandSimulator:
             )
         answer = self._read(CommandResult(work, stdout, stderr, code, placed))
         missing = answer.reason if isinstance(answer, PartialAnswer) else ""
-        where = "" if self.keep == "never" else f"\nthe run's folder is {folder}"
+        where = f"\nthe run's folder is {folder}" if self._keeps_failed(folder) else ""
         if code not in self.exit_codes:
             hint = "" if missing else "; its outputs are all there: if this is a success, add the code to exit_codes"
             raise SimulatorError(f"{self.name} {_ending(code)}{hint}{where}{_tail(stderr, stdout)}")
@@ -236,7 +242,7 @@ class CommandSimulator:
             return PartialAnswer(whole if isinstance(whole, Mapping) else {}, told)
 
     def _lay_out(self, folder: Path, work: Path, values: Mapping[str, Any]) -> dict[str, int]:
-        """Make the working directory; returns when the files that were not filled in had been changed last."""
+        """Make the working directory; returns its files and when they had been changed last."""
         work.mkdir()
         (folder / "inputs.json").write_text(json.dumps(values, indent=1))
         for target in (*self._copies, *self._links, *self._files):
@@ -248,12 +254,18 @@ class CommandSimulator:
                 shutil.copy2(source, work / target)
         for target, source in self._links.items():
             (work / target).symlink_to(source)
-        placed = {str(p.relative_to(work)): p.stat().st_mtime_ns for p in work.rglob("*") if p.is_file()}
         for target, template in self._files.items():
             _write(work / target, template.fill(values))
         if self._stdin:
             _write(folder / "stdin.txt", self._stdin.fill(values))
-        return placed
+        return {str(p.relative_to(work)): p.stat().st_mtime_ns for p in work.rglob("*") if p.is_file()}
+
+    def _keeps_failed(self, folder: Path) -> bool:
+        if self.keep != "failed":
+            return self.keep == "always"
+        # Names are alike up to the number of the process.
+        kin = folder.parent.glob(f"{glob.escape(self._owner)}*")
+        return sum(1 for _ in islice(kin, MAX_KEPT + 1)) <= MAX_KEPT
 
     def _variables(self, values: Mapping[str, Any]) -> dict[str, str]:
         out = dict(os.environ)
@@ -267,11 +279,14 @@ class CommandSimulator:
     def _new_folder(self) -> Path:
         base = Path(tempfile.gettempdir()) if self.folder is None else self.folder
         base.mkdir(parents=True, exist_ok=True)
-        # Who made a folder stands in its name, so that what a killed process left can be told from what is in use.
-        owner = f"{_safe(self.name)}-{_safe(socket.gethostname())}-"
         if self.keep == "never":
-            _sweep(base, owner)
-        return Path(tempfile.mkdtemp(prefix=f"{owner}{os.getpid()}-", dir=base))
+            _sweep(base, self._owner)
+        return Path(tempfile.mkdtemp(prefix=f"{self._owner}{os.getpid()}-", dir=base))
+
+    @property
+    def _owner(self) -> str:
+        # Who made a folder stands in its name, so that what a killed process left can be told from what is in use.
+        return f"{_safe(self.name)}-{_safe(socket.gethostname())}-"
 
     @property
     def _templates(self) -> list[Template]:
@@ -337,11 +352,11 @@ def _outputs_and_parsers(
 
 
 def _program(program: str | Path, targets: Sequence[str]) -> str:
-    given = Path(program)
-    ours = os.path.normpath(given) in targets
-    if given.is_absolute() or ours or len(given.parts) == 1 or not given.exists():
-        return f".{os.sep}{os.path.normpath(given)}" if ours else str(program)
-    return str(given.absolute())
+    given = str(program)
+    if os.path.normpath(given) in targets:
+        return os.path.join(os.curdir, os.path.normpath(given))
+    # A name alone is looked for on the PATH.
+    return os.path.abspath(given) if os.sep in given and os.path.exists(given) else given
 
 
 def _inside(target: str) -> str:
@@ -378,6 +393,9 @@ def _text_of(source: str | Path, what: str) -> str:
 
 def _write(path: Path, text: str) -> None:
     path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    # A second back: file times are coarse, and a program that rewrites its input at once must be seen to have done so.
+    now = path.stat().st_mtime_ns
+    os.utime(path, ns=(now, now - 10**9))
 
 
 def _identity(parser: Any) -> str:
@@ -406,7 +424,7 @@ def _safe(name: str) -> str:
 
 def _sweep(base: Path, owner: str) -> None:
     """Remove the folders of processes that were killed before they could do so."""
-    for folder in base.glob(f"{owner}*-*"):
+    for folder in base.glob(f"{glob.escape(owner)}*-*"):
         process = folder.name.removeprefix(owner).split("-")[0]
         try:
             os.kill(int(process), 0)
@@ -424,9 +442,7 @@ def _execute(command: list[str], **how: Any) -> int:
     try:
         process = subprocess.Popen(command, process_group=0 if own_group else None, **how)
     except FileNotFoundError:
-        raise SimulatorError(
-            f"there is no program {command[0]!r}; install it, or give its full path (PATH is {how['env'].get('PATH')})"
-        ) from None
+        raise SimulatorError(f"there is no program {command[0]!r}; install it, or give its full path") from None
     except OSError as error:
         raise SimulatorError(f"{command[0]!r} cannot be started: {error}") from None
     if own_group:

@@ -42,8 +42,8 @@ class FMUSimulator:
     space : Space
         Start values to vary: parameters of the model, or inputs, which are held constant.
     outputs : mapping of output to variable, or sequence of outputs
-        The model's variables, by default those of the outputs' own names. A :class:`Series` is the variable at the times
-        ``at``; a scalar is its value at the end. Units are taken from the model where none are given.
+        The model's variables, by default those of the outputs' own names. A :class:`Series` is the variable at the
+        times ``at``; a scalar is its value at the end. Units are taken from the model where none are given.
     inputs : mapping of parameter to variable, optional
         For parameters that are not called like the model's variables.
     start_values : mapping of variable to value, optional
@@ -170,8 +170,8 @@ class FMUSimulator:
         slack = 1e-9 * max(abs(self.stop_time), self.stop_time - self.start_time)
         if time[-1] < self.stop_time - slack:
             raise SimulatorError(
-                f"{self.name} ended at time {time[-1]:g}, before the stop time {self.stop_time:g}: either the model ended "
-                "the simulation, or output_interval does not divide the time and the model's steps must be equal"
+                f"{self.name} ended at time {time[-1]:g}, before the stop time {self.stop_time:g}: either the model "
+                "ended the simulation, or output_interval does not divide the time and the model's steps must be equal"
             )
 
         def read(out: Output) -> Any:
@@ -285,8 +285,8 @@ def _check_input(name: str, parameter: Any, variable: str, model: Mapping[str, A
         raise ValueError(f"parameter {name!r}: the model's variable {variable!r} cannot be set")
     if isinstance(parameter, Real) and not found.type.startswith(("Real", "Float")):
         raise ValueError(
-            f"parameter {name!r} is Real, but the model's variable {variable!r} is of type {found.type}; use an Integer "
-            "or Categorical"
+            f"parameter {name!r} is Real, but the model's variable {variable!r} is of type {found.type}; use an "
+            "Integer or Categorical"
         )
 
 

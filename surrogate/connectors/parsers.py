@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from surrogate.connectors.answer import interpolate
 from surrogate.errors import SimulatorError, did_you_mean
@@ -211,15 +212,15 @@ class CSVParser(Parser):
 
     def read(self, result: CommandResult, output: Output) -> Any:
         table = self._table(result)
-        values = self._column(table, self.column)
+        cells = self._cells(table, self.column)
         if isinstance(output, Series):
-            return values if self.along is None else interpolate(self._column(table, self.along), values, output)
-        try:
-            return values[self.row]
-        except IndexError:
-            raise SimulatorError(
-                f"the table in {_called(self.file)} has {len(values)} rows, there is no row {self.row}"
-            ) from None
+            values = self._numbers(cells)
+            along = self.along
+            return values if along is None else interpolate(self._numbers(self._cells(table, along)), values, output)
+        if not -len(cells) <= self.row < len(cells):
+            count = f"{len(cells)} row" + ("s" if len(cells) != 1 else "")
+            raise SimulatorError(f"the table in {_called(self.file)} has {count}, there is no row {self.row}")
+        return to_number(cells.iloc[self.row], _called(self.file))
 
     def _table(self, result: CommandResult) -> pd.DataFrame:
         path = result.path(self.file)
@@ -239,20 +240,21 @@ class CSVParser(Parser):
         table.columns = [str(name).strip() for name in table.columns]
         return table
 
-    def _column(self, table: pd.DataFrame, column: str | int) -> np.ndarray[Any, np.dtype[np.float64]]:
-        where = _called(self.file)
+    def _cells(self, table: pd.DataFrame, column: str | int) -> pd.Series:
+        where = f"the table in {_called(self.file)}"
         if isinstance(column, str):
             if column not in table:
-                raise SimulatorError(f"the table in {where} has no column {column!r}; {did_you_mean(column, table)}")
-            cells = table[column]
-        elif -table.shape[1] <= column < table.shape[1]:
-            cells = table.iloc[:, column]
-        else:
-            raise SimulatorError(f"the table in {where} has {table.shape[1]} columns, there is no column {column}")
+                raise SimulatorError(f"{where} has no column {column!r}; {did_you_mean(column, map(str, table))}")
+            return table[column]
+        if not -table.shape[1] <= column < table.shape[1]:
+            raise SimulatorError(f"{where} has {table.shape[1]} columns, there is no column {column}")
+        return table.iloc[:, column]
+
+    def _numbers(self, cells: pd.Series) -> NDArray[np.float64]:
         try:
             return cells.to_numpy(dtype=float)
         except ValueError:
-            return np.array([to_number(cell, where) for cell in cells])
+            return np.array([to_number(cell, _called(self.file)) for cell in cells])
 
 
 def read_output(parser: Parser | Callable[[CommandResult], Any], result: CommandResult, output: Output) -> Any:

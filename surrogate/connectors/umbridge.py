@@ -59,8 +59,8 @@ class UMBridgeSimulator:
 
     Notes
     -----
-    Nothing is asked of the server before the first run. It is asked directly, past any proxy. There is no time limit but
-    that of :func:`surrogate.run`; a server goes on with an evaluation that nobody waits for.
+    Nothing is asked of the server before the first run. It is asked directly, past any proxy. There is no time limit
+    but that of :func:`surrogate.run`; a server goes on with an evaluation that nobody waits for.
 
     Gradients and other derivatives of the protocol are not used.
     """
@@ -210,9 +210,9 @@ class UMBridgeSimulator:
                 f"own log: {text.strip()[:MAX_SHOWN]!r}"
             )
         if "error" in told:
-            error = told["error"] if isinstance(told["error"], dict) else {"message": told["error"]}
-            message = f"{self._called}: {error.get('type', 'error')}: {error.get('message', '')}"
-            raise (_InvalidOutput if error.get("type") == "InvalidOutput" else SimulatorError)(message)
+            refusal = told["error"] if isinstance(told["error"], dict) else {"message": told["error"]}
+            kind, message = refusal.get("type", "error"), refusal.get("message", "")
+            raise (_InvalidOutput if kind == "InvalidOutput" else SimulatorError)(f"{self._called}: {kind}: {message}")
         if status != 200:
             raise SimulatorError(f"{self.url}/{what} answered HTTP {status}: {text.strip()[:MAX_SHOWN]!r}")
         return told

@@ -53,8 +53,8 @@ def serve_umbridge(
     An exception of a simulator reaches the client as an error of type ``ModelError`` with its type and text; an answer
     that is not finite or wrongly shaped as ``InvalidOutput``. Derivatives are ``UnsupportedFeature``.
 
-    Ctrl-C, or SIGTERM, ends the evaluations in hand and returns; a second one does not wait. To serve in the background,
-    as in a notebook, use :class:`surrogate.connectors.umbridge_server.UMBridgeServer`.
+    On Ctrl-C or SIGTERM the evaluations in hand are ended, then this returns; a second one does not wait for them. To
+    serve in the background, as in a notebook, use :class:`surrogate.UMBridgeServer`.
     """
     with UMBridgeServer(simulators, port=port, host=host, n_jobs=n_jobs) as server, _signals() as stopped:
         logger.info("serving %s at %s", ", ".join(server.models), server.url)
