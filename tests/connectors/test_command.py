@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 import surrogate as sg
 from surrogate.connectors.template import Template
+from tests.servers import environment
 
 SPACE = sg.Space(x=sg.Real(0, 1))
 TIMES = [0.0, 1.0, 2.0]
@@ -442,7 +443,11 @@ def test_faults_interrupt_in_this_process_kills_the_program(tmp_path, with_sessi
         """)
     )
     process = subprocess.Popen(
-        [sys.executable, script], cwd=tmp_path, stderr=subprocess.PIPE, start_new_session=with_session
+        [sys.executable, script],
+        cwd=tmp_path,
+        env=environment(),
+        stderr=subprocess.PIPE,
+        start_new_session=with_session,
     )
     assert wait_for(lambda: is_running(f"^{mark}"))
     os.kill(process.pid, signal.SIGINT)  # to the process alone, as a debugger or a notebook would

@@ -20,7 +20,7 @@ import pytest
 
 import surrogate as sg
 from surrogate.connectors.umbridge import _loads
-from tests.conftest import REPOSITORY
+from tests.servers import environment, free_port, wait_for
 
 MODES = ["ok", "raise", "exit", "nan", "missing"]
 SPACE = sg.Space(
@@ -179,10 +179,13 @@ def test_a_changed_configuration_is_another_question():
 
 # The reference client with our server
 
-umbridge = pytest.importorskip("umbridge", reason="the umbridge package is not installed")
+
+@pytest.fixture(scope="module")
+def umbridge():
+    return pytest.importorskip("umbridge", reason="the umbridge package is not installed")
 
 
-def test_the_reference_client_is_answered(server):
+def test_the_reference_client_is_answered(server, umbridge):
     assert umbridge.supported_models(server.url) == ["mixed", "noisy"]
     model = umbridge.HTTPModel(server.url, "mixed")
     assert model.get_input_sizes() == [3]
@@ -209,7 +212,7 @@ def test_the_reference_client_is_answered(server):
         ([[0.5, 3, 2]], {"mode": "ok", "flap": True, "mod": 1}, "config holds 'mod'; did you mean 'mode'?"),
     ],
 )
-def test_the_reference_client_is_told_what_is_wrong(server, inputs, config, told):
+def test_the_reference_client_is_told_what_is_wrong(server, umbridge, inputs, config, told):
     # Against the reference server a model's exception, and NaN, both end in a JSONDecodeError.
     with pytest.raises(Exception, match="Model returned error of type") as caught:
         umbridge.HTTPModel(server.url, "mixed")(inputs, config)
@@ -311,6 +314,7 @@ def test_faults_stopped_server_ends_what_it_has_in_hand(tmp_path, number):
     script = tmp_path / "serve.py"
     script.write_text(
         textwrap.dedent("""
+        import sys
         import time
         import surrogate as sg
 
@@ -320,17 +324,14 @@ def test_faults_stopped_server_ends_what_it_has_in_hand(tmp_path, number):
             time.sleep(1)
             return {"y": x}
 
-        server = sg.UMBridgeServer(slow, port=0)
-        port = int(server.url.rsplit(":")[-1])
-        server._http.server_close()
-        print(port, flush=True)
-        sg.serve_umbridge(slow, port)
+        sg.serve_umbridge(slow, int(sys.argv[1]))
         """)
     )
-    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True, env=environment()) as process:
-        url = f"http://127.0.0.1:{int(process.stdout.readline())}"
+    port = free_port()
+    with subprocess.Popen([sys.executable, script, str(port)], stdout=subprocess.PIPE, text=True, env=environment()) as process:
+        wait_for(port)
+        url = f"http://127.0.0.1:{port}"
         remote = sg.UMBridgeSimulator(url, "slow", space=sg.Space(x=sg.Real(0, 1)), outputs=["y"])
-        wait_for(url)
         with ThreadPoolExecutor(1) as client:
             answer = client.submit(remote, x=0.5)
             assert process.stdout.readline() == "begun\n"
@@ -343,14 +344,13 @@ def test_faults_stopped_server_ends_what_it_has_in_hand(tmp_path, number):
 
 
 @pytest.fixture(scope="module")
-def reference():
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port = listening.getsockname()[1]
+def reference(umbridge):
+    port = free_port()
     script = Path(__file__).with_name("reference_server.py")
     process = subprocess.Popen(
         [sys.executable, script, str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    wait_for(f"http://127.0.0.1:{port}")
+    wait_for(port)
     yield f"http://127.0.0.1:{port}"
     process.kill()
     process.wait()
@@ -406,19 +406,3 @@ def test_numbers_that_python_servers_write():
     assert _loads('{"a": [1, -inf, inf]}') == {"a": [1, -np.inf, np.inf]}
     assert _loads('{"finance": "nan"}') == {"finance": "nan"}
     assert _loads("<html>") is None
-
-
-def environment() -> dict[str, str]:
-    return dict(os.environ) | {"PYTHONPATH": os.pathsep.join([str(REPOSITORY), os.environ.get("PYTHONPATH", "")])}
-
-
-def wait_for(url: str, seconds: float = 30.0) -> None:
-    host, port = url.removeprefix("http://").split(":")
-    until = time.monotonic() + seconds
-    while True:
-        try:
-            socket.create_connection((host, int(port))).close()
-            return
-        except ConnectionRefusedError:
-            assert time.monotonic() < until, f"nothing listens at {url}"
-            time.sleep(0.05)

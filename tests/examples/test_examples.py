@@ -17,6 +17,7 @@ import pytest
 import surrogate as sg
 from surrogate.cli import main
 from tests.conftest import REPOSITORY
+from tests.servers import environment, free_port, wait_for
 
 
 @pytest.fixture
@@ -73,23 +74,3 @@ def test_umbridge(example, monkeypatch):
         expected = here(**runs.inputs.iloc[i].to_dict())
         assert runs.outputs["lift"].iloc[i] == expected["lift"]
         np.testing.assert_array_equal(runs.series("pressure").iloc[i], expected["pressure"])
-
-
-def environment() -> dict[str, str]:
-    return dict(os.environ) | {"PYTHONPATH": os.pathsep.join([str(REPOSITORY), os.environ.get("PYTHONPATH", "")])}
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return int(listening.getsockname()[1])
-
-
-def wait_for(port: int, seconds: float = 30.0) -> None:
-    until = time.monotonic() + seconds
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-            return
-        except ConnectionRefusedError:
-            assert time.monotonic() < until, "the server does not come up"
-            time.sleep(0.05)
