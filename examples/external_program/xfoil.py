@@ -1,8 +1,8 @@
 """Lift, drag and moment of NACA 4-digit sections by XFOIL, as Debian packages it.
 
-That build stops at the first division by zero: it asks Fortran's run-time library to trap them, XFOIL's panel method makes
-some that do no harm, and the process dies of SIGFPE at the first operating point. No option of XFOIL turns that off. What
-does is a library of one empty function, loaded before Fortran's; `cc` makes it here.
+That build stops at the first division by zero: it asks Fortran's run-time library to trap them, XFOIL's panel method
+makes some that do no harm, and the process dies of SIGFPE at the first operating point. No option of XFOIL turns that
+off. What does is a library of one empty function, loaded before Fortran's; `cc` makes it here.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
 import surrogate as sg
@@ -42,13 +41,13 @@ QUIT
 
 def without_traps() -> Path:
     """The library that leaves traps off; compiled once."""
-    library = Path(tempfile.gettempdir()) / f"surrogate-xfoil-{os.getuid()}" / "no_traps.so"
+    library = Path(__file__).parent / "build" / "no_traps.so"
     if not library.exists():
         if shutil.which("cc") is None:
             raise RuntimeError("a C compiler is needed once, e.g. Debian's gcc")
-        library.parent.mkdir(mode=0o700, exist_ok=True)
+        library.parent.mkdir(exist_ok=True)
         source = "void _gfortran_set_fpe(int exceptions) { (void)exceptions; }\n"
-        made = library.with_name(f"{os.getpid()}.so")
+        made = library.with_name(f"{os.getpid()}.so")  # of two that come at once, each finds a whole one
         subprocess.run(["cc", "-shared", "-fPIC", "-x", "c", "-", "-o", made], input=source, text=True, check=True)
         made.replace(library)
     return library
@@ -62,10 +61,11 @@ def xfoil(traps: bool = False) -> sg.CommandSimulator:
         ["xfoil"],
         space=SPACE,
         # The row of dashes under the headings is row 0.
-        outputs={name: sg.CSVParser(column, row=1, **row) for name, column in (("lift", 1), ("drag", 2), ("moment", 4))},
+        outputs={
+            name: sg.CSVParser(column, row=1, **row) for name, column in (("lift", 1), ("drag", 2), ("moment", 4))
+        },
         stdin=COMMANDS,
         environment=None if traps else {"LD_PRELOAD": str(without_traps())},
-        folder=None,
     )
 
 

@@ -35,7 +35,8 @@ OutputParser = Parser | Callable[[CommandResult], Any]
 # The end of what a program printed names the cause; more of it fills the store.
 MAX_TAIL_CHARACTERS = 2000
 
-# So many folders of failed runs are kept: enough to see why, few enough that a study that fails throughout fills no disk.
+# So many folders of failed runs are kept: enough to see why, few enough that a study that fails throughout does not
+# fill the disk.
 MAX_KEPT = 100
 
 # Process groups of programs that run now, for the interpreter's end: a daemon thread may be waiting for them.
@@ -79,8 +80,8 @@ class CommandSimulator:
         Where the working directories are made; by default where temporary files are.
     keep : {"failed", "always", "never"}
         Whose working directory is kept; the error of a failed run names it. Beside it lie ``inputs.json``,
-        ``stdout.txt`` and ``stderr.txt``. Of failed runs no more than a hundred are kept at a time. A run that is killed
-        for its timeout leaves its directory.
+        ``stdout.txt`` and ``stderr.txt``. Of failed runs no more than a hundred are kept at a time. A run that is
+        killed for its timeout leaves its directory.
     delimiters : (str, str)
         What stands before and after a name in a placeholder. To write a placeholder itself, double its first character.
     name : str, optional
@@ -100,8 +101,9 @@ class CommandSimulator:
     A run whose exit code is good but whose outputs are not all there, whole and finite is ``invalid``, with the reason
     for each output; what could be read is in the answer of a direct call.
 
-    The program belongs to the process group of a worker of :func:`surrogate.run`, which kills the group for a timeout.
-    Elsewhere it gets a group of its own, which is killed when the call is interrupted.
+    The program belongs to the process group of a worker of :func:`surrogate.run`, which is killed for a timeout, and at
+    the end of all runs. Elsewhere it gets a group of its own, which is killed at the end of the run, also when that is
+    interrupted.
 
     Examples
     --------

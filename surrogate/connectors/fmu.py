@@ -222,8 +222,8 @@ class FMUSimulator:
         """Where the file is unpacked: by the process that made this object, or, on another machine, by each."""
         if not Path(self._unzipped).is_dir() or not self._unzipped:
             folder = tempfile.mkdtemp(prefix="surrogate-fmu-")
-            _import_fmpy().extract(str(self.path), unzipdir=folder)
             weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+            _import_fmpy().extract(str(self.path), unzipdir=folder)
             self._unzipped = folder
         return self._unzipped
 

@@ -105,6 +105,7 @@ class UMBridgeServer:
         self._turn = threading.Semaphore(n_jobs)
         self._idle = threading.Condition()
         self._in_hand = 0
+        self.closed = False
         try:
             self._http = _HTTPServer((host, port), _Handler, self)
         except OSError as error:
@@ -125,6 +126,7 @@ class UMBridgeServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Take nothing new, end the evaluations in hand unless an exception passes through, and let the port go."""
+        self.closed = True
         self._http.shutdown()
         self._http.server_close()
         with self._idle:
@@ -291,6 +293,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(403, _error("Forbidden", "requests from web pages are not answered"))
             return
         umbridge = cast(_HTTPServer, self.server).umbridge
+        if umbridge.closed:  # a connection may outlive the server
+            self.close_connection = True
+            self._send(503, _error("Closed", "this server has been closed"))
+            return
         with umbridge.in_hand():
             self._send(*umbridge.reply(self.path, body))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -24,7 +23,11 @@ from tests.servers import environment, free_port, wait_for
 
 MODES = ["ok", "raise", "exit", "nan", "missing"]
 SPACE = sg.Space(
-    x=sg.Real(0, 1), mode=sg.Categorical(MODES), n=sg.Integer(1, 9), size=sg.Ordinal([1, 2, 4]), flap=sg.Categorical([True, False])
+    x=sg.Real(0, 1),
+    mode=sg.Categorical(MODES),
+    n=sg.Integer(1, 9),
+    size=sg.Ordinal([1, 2, 4]),
+    flap=sg.Categorical([True, False]),
 )
 TIMES = [0.0, 1.0, 2.0]
 
@@ -139,7 +142,10 @@ def test_faults_server_that_hangs():
     [
         ({"model": "mxed"}, "no model 'mxed'; did you mean 'mixed'?"),
         ({"space": sg.Space(x=sg.Real(0, 1))}, r"takes vectors of sizes \[3\], but inputs are \['x'\]"),
-        ({"inputs": [["x", "n"], ["size"]]}, r"takes vectors of sizes \[3\], but inputs are \[\['x', 'n'\], \['size'\]\]"),
+        (
+            {"inputs": [["x", "n"], ["size"]]},
+            r"takes vectors of sizes \[3\], but inputs are \[\['x', 'n'\], \['size'\]\]",
+        ),
         ({"outputs": ["square"]}, r"gives vectors of sizes \[1, 3\], 4 numbers in all, but outputs are square \(1\)"),
     ],
 )
@@ -191,7 +197,7 @@ def test_the_reference_client_is_answered(server, umbridge):
     assert model.get_input_sizes() == [3]
     assert model.get_output_sizes() == [1, 3]
     assert model.supports_evaluate()
-    assert not (model.supports_gradient() or model.supports_apply_jacobian() or model.supports_apply_hessian())
+    assert not any([model.supports_gradient(), model.supports_apply_jacobian(), model.supports_apply_hessian()])
     assert model([[0.5, 3, 2]], {"mode": "ok", "flap": False}) == [[0.25], [0.0, 6.0, 12.0]]
 
 
@@ -237,7 +243,9 @@ def test_conformity(server):
     assert status == 200
     assert set(answer) == {"output"}
     assert error_of(ask(server, "Evaluate", {"name": "noisy", "input": [[0.5, 0.5]]}))[:2] == (400, "InvalidInput")
-    assert error_of(ask(server, "Evaluate", {"name": "mixed", "input": [[0.5, 3, 2]], "config": {"mode": "raise", "flap": True}}))[:2] == (500, "ModelError")
+    assert error_of(
+        ask(server, "Evaluate", {"name": "mixed", "input": [[0.5, 3, 2]], "config": {"mode": "raise", "flap": True}})
+    )[:2] == (500, "ModelError")
 
 
 @pytest.mark.parametrize(
@@ -277,6 +285,16 @@ def test_only_the_loopback_interface_is_bound(server):
         socket.create_connection(("127.0.0.2", port))
     with pytest.raises(OSError, match=f"cannot listen on port {port} of 127.0.0.1"):
         sg.UMBridgeServer(noisy, port=port)
+
+
+def test_a_connection_that_outlives_the_server_is_answered_no_more():
+    with sg.UMBridgeServer(noisy, port=0) as running:
+        connection = http.client.HTTPConnection(running.url.removeprefix("http://"))
+        connection.request("GET", "/Info")
+        assert connection.getresponse().read()
+    connection.request("GET", "/Info")
+    assert connection.getresponse().status == 503
+    connection.close()
 
 
 def test_what_is_served_must_be_simulators():
@@ -328,7 +346,9 @@ def test_faults_stopped_server_ends_what_it_has_in_hand(tmp_path, number):
         """)
     )
     port = free_port()
-    with subprocess.Popen([sys.executable, script, str(port)], stdout=subprocess.PIPE, text=True, env=environment()) as process:
+    with subprocess.Popen(
+        [sys.executable, script, str(port)], stdout=subprocess.PIPE, text=True, env=environment()
+    ) as process:
         wait_for(port)
         url = f"http://127.0.0.1:{port}"
         remote = sg.UMBridgeSimulator(url, "slow", space=sg.Space(x=sg.Real(0, 1)), outputs=["y"])
@@ -384,7 +404,11 @@ def test_a_configuration_can_be_varied(reference):
 @pytest.mark.parametrize(
     ("config", "status", "told"),
     [
-        ({"mode": "raise"}, "failed", "answered HTTP 500 and no UM-Bridge message, the reason may be in the server's own"),
+        (
+            {"mode": "raise"},
+            "failed",
+            "answered HTTP 500 and no UM-Bridge message, the reason may be in the server's own",
+        ),
         ({"mode": "nan"}, "invalid", "output 't' is nan; output 'u' is -inf"),
         ({"mode": "length"}, "invalid", "InvalidOutput: Output vector 1 has invalid length"),
     ],
