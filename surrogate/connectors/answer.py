@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from surrogate import simulation
 from surrogate.errors import SimulatorError
 from surrogate.simulation import Output, Series
 
-__all__ = ["PartialAnswer", "gather", "interpolate", "plain_inputs"]
+__all__ = ["PartialAnswer", "gather", "interpolate", "plain_inputs", "reason"]
 
 
 class PartialAnswer(Mapping[str, Any]):
@@ -52,12 +51,23 @@ def gather(outputs: Sequence[Output], read: Callable[[Output], Any]) -> tuple[di
     reasons = []
     for output in outputs:
         try:
-            values[str(output)] = output.check(read(output))
-        except SimulatorError as error:
-            reasons.append(f"output {str(output)!r}: {error}")
+            value = read(output)
         except Exception as error:
-            reasons.append(_with_place(output, error))
+            reasons.append(f"output {str(output)!r}: {reason(error)}")
+            continue
+        try:
+            values[str(output)] = output.check(value)
+        except ValueError as error:
+            reasons.append(str(error))
     return values, reasons
+
+
+def reason(error: Exception) -> str:
+    """Why something could not be read; of an error in somebody's own parser with its type and place."""
+    if isinstance(error, SimulatorError):
+        return str(error)
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} ({Path(frame.filename).name}, line {frame.lineno})"
 
 
 def interpolate(coordinate: Any, values: Any, series: Series, *, steps: bool = False) -> NDArray[np.float64]:
@@ -101,12 +111,3 @@ def plain_inputs(names: Sequence[str], inputs: Mapping[str, Any], simulator: str
         told = [f"missing input {name!r}" for name in missing] + [f"unknown input {name!r}" for name in unknown]
         raise TypeError(f"simulator {simulator!r}: " + "; ".join(told))
     return {name: inputs[name].item() if hasattr(inputs[name], "item") else inputs[name] for name in names}
-
-
-def _with_place(output: Output, error: Exception) -> str:
-    """The error's words; if it comes out of somebody's parser, with its type and place."""
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    if frame.filename == simulation.__file__:
-        return str(error)  # by the output's own check: it names the output
-    where = f"{Path(frame.filename).name}, line {frame.lineno}"
-    return f"output {str(output)!r}: {type(error).__name__}: {error} ({where})"

@@ -19,7 +19,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
-from surrogate.connectors.answer import PartialAnswer, gather, plain_inputs
+from surrogate.connectors.answer import PartialAnswer, gather, plain_inputs, reason
 from surrogate.connectors.parsers import CommandResult, Parser, read_output
 from surrogate.connectors.template import Template
 from surrogate.errors import SimulatorError
@@ -235,13 +235,14 @@ class CommandSimulator:
         if self._parser is None:
             values, reasons = gather(self.outputs, lambda out: read_output(self._parsers[out], result, out))
             return PartialAnswer(values, "; ".join(reasons)) if reasons else values
-        whole, reasons = {}, []
         try:
             whole = self._parser(result)
-            return checked_answer(self.outputs, whole)
         except Exception as error:
-            told = str(error) if isinstance(error, SimulatorError) else f"{type(error).__name__}: {error}"
-            return PartialAnswer(whole if isinstance(whole, Mapping) else {}, told)
+            return PartialAnswer({}, reason(error))
+        try:
+            return checked_answer(self.outputs, whole)
+        except ValueError as error:
+            return PartialAnswer(whole if isinstance(whole, Mapping) else {}, str(error))
 
     def _lay_out(self, folder: Path, work: Path, values: Mapping[str, Any]) -> dict[str, int]:
         """Make the working directory; returns its files and when they had been changed last."""
@@ -311,13 +312,13 @@ class CommandSimulator:
         if unused:
             raise ValueError(
                 f"parameter {unused[0]!r} occurs in no placeholder of command, files, stdin or environment; "
-                f"without one the program does not see it"
+                "without one the program does not see it"
             )
         return stochastic
 
     def _hash(self) -> str:
-        # The program counts by its name and variables do not count: both hold paths, which differ between machines
-        # that would give the same answers.
+        # The program counts by its name, and fixed variables do not count: both hold paths, which differ between
+        # machines that would give the same answers.
         program, *arguments = (template.text for template in self._command)
         parsers = {str(out): _identity(parser) for out, parser in self._parsers.items()}
         described = {
@@ -326,6 +327,11 @@ class CommandSimulator:
             "stdin": self._stdin.text if self._stdin else None,
             "copies": {target: _content_hash(source) for target, source in sorted(self._copies.items())},
             "links": {target: source.stat().st_size for target, source in sorted(self._links.items())},
+            "environment": {
+                variable: template.text
+                for variable, template in sorted(self._environment.items())
+                if template and template.names
+            },
             "parsers": parsers or _identity(self._parser),
         }
         return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:12]

@@ -258,7 +258,10 @@ def test_one_parser_for_all_outputs():
     assert sim(x=0.5) == {"a": 1.0, "b": 2.0}
     extra = shell("echo 1", ["a"], parser=lambda result: {"a": 1.0, "c": 2.0})
     assert failure(extra)[0] == "invalid"
-    assert "unknown output 'c'" in failure(extra)[1]
+    assert failure(extra)[1].startswith("unknown output 'c'")
+    broken = shell("echo 1", ["a"], parser=lambda result: {"a": {}["b"]})
+    assert failure(broken)[0] == "invalid"
+    assert failure(broken)[1].startswith("KeyError: 'b' (test_command.py, line ")
 
 
 # As a simulator
@@ -308,6 +311,8 @@ def test_the_version_follows_everything_that_changes_answers(tmp_path):
     versions = [
         shell("echo y = 1").version,
         shell("echo y = 1", stdin="1").version,
+        shell("echo y = 1", environment={"A": "${x}"}).version,
+        shell("echo y = 1", environment={"A": "-${x}"}).version,
         shell("echo y = 1", copy=[data]).version,
         shell("echo y = 1", {"y": sg.RegexParser(r"y = (\d)")}).version,
         shell("echo y = 1", {"y": lambda result: 1.0}).version,
