@@ -23,6 +23,7 @@ from surrogate.connectors.template import Template
 from tests.servers import environment
 
 SPACE = sg.Space(x=sg.Real(0, 1))
+MARK = str(os.getpid())  # so that the processes of this session are told from those of another
 TIMES = [0.0, 1.0, 2.0]
 
 
@@ -405,11 +406,11 @@ def test_faults_leftovers_in_the_working_directory(tmp_path):
 
 def test_faults_hang_in_a_child_is_killed_with_its_children(tmp_path):
     # The program waits for a child that waits for a grandchild.
-    sim = shell("sh -c 'sleep 611.25; true'; echo y = 1", folder=tmp_path)
+    sim = shell(f"sh -c 'sleep 611.{MARK}; true'; echo y = 1", folder=tmp_path)
     began = time.monotonic()
     assert failure(sim, timeout=1)[0] == "timeout"
     assert time.monotonic() - began < 8
-    assert not is_running("sleep 611.25")
+    assert not is_running(f"sleep 611.{MARK}")
 
 
 @pytest.mark.parametrize(
@@ -443,7 +444,7 @@ def test_faults_program_that_prints_much_fills_no_record():
 
 @pytest.mark.parametrize("with_session", [False, True])
 def test_faults_interrupt_in_this_process_kills_the_program(tmp_path, with_session):
-    mark = f"sleep 612.{int(with_session)}25"
+    mark = f"sleep 612.{int(with_session)}{MARK}"
     script = tmp_path / "study.py"
     script.write_text(
         textwrap.dedent(f"""
@@ -472,5 +473,5 @@ def test_faults_interrupt_in_this_process_kills_the_program(tmp_path, with_sessi
 
 @pytest.mark.skipif(os.getsid(0) == os.getpid(), reason="the tests lead a session, as a pool's worker does")
 def test_faults_children_left_behind_are_killed_at_the_end_of_the_run():
-    assert shell("sleep 613.75 & echo y = 1")(x=0.5) == {"y": 1.0}
-    assert not is_running("sleep 613.75")
+    assert shell(f"sleep 613.{MARK} & echo y = 1")(x=0.5) == {"y": 1.0}
+    assert not is_running(f"sleep 613.{MARK}")
