@@ -1,7 +1,7 @@
 """What it costs to run a simulator that costs nothing: CPU time a run, for this framework and its peers.
 
-The whole call is counted, with starting and stopping workers, in parent and children, without imports in the parent. Ours
-commits every run to an SQLite file that survives a power cut and can be resumed; the peers keep answers in memory.
+The whole call is counted, with starting and stopping workers, in parent and children, without imports in the parent.
+Ours commits every run to an SQLite file that survives a power cut and can be resumed; the peers keep answers in memory.
 
     python benchmarks/overhead.py            # writes results/overhead.md
     python benchmarks/overhead.py --million  # only the study of a million runs
@@ -152,7 +152,8 @@ folder = Path(sys.argv[1])
 if sys.argv[2] == "run":
     simulator = sg.simulator(space=sg.Space(x=sg.Real(0, 1)), outputs=["y"], name="model")(model)
     clock = time.perf_counter()
-    runs = sg.run(simulator, pd.DataFrame({{"x": np.random.default_rng(0).random({n})}}), n_jobs=2, store=folder / "runs.db")
+    design = pd.DataFrame({{"x": np.random.default_rng(0).random({n})}})
+    runs = sg.run(simulator, design, n_jobs=2, store=folder / "runs.db")
     assert runs.counts["done"] == {n}
 else:
     store = sg.RunStore(folder / "runs.db")

@@ -1,6 +1,11 @@
 from .boxes.box import Box
 from .boxes.prim import Prim
 from .conditions import Condition, of_interest
+from .connectors.command import CommandSimulator
+from .connectors.fmu import FMUSimulator
+from .connectors.parsers import CommandResult, CSVParser, JSONParser, RegexParser
+from .connectors.umbridge import UMBridgeSimulator
+from .connectors.umbridge_server import UMBridgeServer, serve_umbridge
 from .designs.latin_hypercube import latin_hypercube
 from .designs.sobol import sobol
 from .emulators.diagnostics import Diagnostics, diagnose, leave_one_out_table
@@ -8,6 +13,7 @@ from .emulators.gp.gaussian_process import GaussianProcess
 from .errors import (
     ConditionError,
     InvalidInputError,
+    SimulatorError,
     SimulatorNotFoundError,
     StoreError,
     StoreMismatchError,
@@ -34,24 +40,31 @@ __version__: str
 
 __all__ = [
     "Box",
+    "CSVParser",
     "Categorical",
+    "CommandResult",
+    "CommandSimulator",
     "Condition",
     "ConditionError",
     "Diagnostics",
+    "FMUSimulator",
     "FunctionSimulator",
     "GaussianProcess",
     "Integer",
     "InvalidInputError",
+    "JSONParser",
     "Ordinal",
     "Output",
     "Parameter",
     "Prim",
     "Real",
+    "RegexParser",
     "RunAbortedError",
     "RunStore",
     "Runs",
     "Series",
     "Simulator",
+    "SimulatorError",
     "SimulatorNotFoundError",
     "Space",
     "StoreError",
@@ -59,6 +72,8 @@ __all__ = [
     "Study",
     "StudyError",
     "SurrogateError",
+    "UMBridgeServer",
+    "UMBridgeSimulator",
     "available_simulators",
     "diagnose",
     "latin_hypercube",
@@ -70,6 +85,7 @@ __all__ = [
     "report_study",
     "run",
     "run_study",
+    "serve_umbridge",
     "simulator",
     "sobol",
 ]
