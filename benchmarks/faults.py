@@ -1,8 +1,8 @@
 """What is left of a study when something goes wrong: this framework and its peers under the same faults.
 
-Twelve runs of 0.2 s on two workers; the sixth misbehaves (or the parent is signalled when five have ended). Every engine
-is used as its documentation shows, with what it offers to keep partial results. Each cell is a process of its own, which
-is given LIMIT seconds and then counts as hung.
+Twelve runs of 0.2 s on two workers; the sixth misbehaves (or the parent is signalled when five have ended). Every
+engine is used as its documentation shows, with what it offers to keep partial results. Each cell is a process of its
+own, which is given LIMIT seconds and then counts as hung.
 
     python benchmarks/faults.py              # all, about 15 minutes; writes results/faults.md
     python benchmarks/faults.py surrogate joblib
@@ -270,8 +270,8 @@ def main(chosen: list[str]) -> None:
             "python benchmarks/faults.py",
             [
                 f"{TASKS} runs of {SECONDS} s on two workers, the sixth goes wrong; Ctrl-C and SIGKILL come when five "
-                "have ended. A cell says how many answers the user's program (for us the store on disk, read by another "
-                f"process) holds of those computed, and what it was told. *Hung* is no end within {LIMIT:.0f} s. "
+                "have ended. A cell says how many answers the user's program (for us the store on disk, read by "
+                f"another process) holds of those computed, and what it was told. *Hung* is no end within {LIMIT:.0f} s. "
                 "Orphans are processes alive five seconds after the parent's end. Ours runs with `timeout=3`; "
                 "no peer can end one run that hangs and go on.",
                 markdown(pd.DataFrame(rows)),
