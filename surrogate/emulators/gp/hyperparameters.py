@@ -44,6 +44,10 @@ FINAL_ITERATIONS = 60
 # Beyond this many runs they are chosen from a part, the rest only enters the factorisation.
 ALL_ROWS = 1000
 
+# Kernel family and warp were chosen too, and likelihoods have tails: with twice the standard deviations 95% intervals
+# held 94.7% (10 d runs) and 96.3% (25 d) of the values of 20 test functions, with once 91.4% and 94.6%.
+WIDENING = 2.0
+
 # Steps of the finite differences of the gradient that make its Hessian.
 HESSIAN_STEP = 1e-3
 
@@ -153,7 +157,7 @@ def posterior_covariance(problem: Problem, theta: FloatArray) -> FloatArray:
     """Covariance of the hyper-parameters' posterior as a normal distribution around its mode (Laplace).
 
     Directions that the likelihood hardly knows are cut to a standard deviation of one, which is as far as a linear
-    expansion in logarithms can be trusted.
+    expansion in logarithms can be trusted; then all is widened by ``WIDENING``.
     """
     prior = Prior.of(problem)
     size = len(theta)
@@ -166,4 +170,4 @@ def posterior_covariance(problem: Problem, theta: FloatArray) -> FloatArray:
         moved[i] += step
         hessian[i] = (prior.penalised(problem, moved)[1] - centre) / step
     values, vectors = np.linalg.eigh(0.5 * (hessian + hessian.T))
-    return np.asarray((vectors / np.maximum(values, 1.0)) @ vectors.T)
+    return np.asarray(WIDENING**2 * (vectors / np.maximum(values, 1.0)) @ vectors.T)

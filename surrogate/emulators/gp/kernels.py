@@ -51,6 +51,32 @@ def _matern52(a: FloatArray) -> FloatArray:
     return p
 
 
+def _matern72(a: FloatArray) -> FloatArray:
+    p = a * (1.0 / 15.0)
+    p += 0.4
+    p *= a
+    p += 1.0
+    p *= a
+    p += 1.0
+    p *= np.exp(-a)
+    return p
+
+
+def _matern72_decay(a: FloatArray) -> FloatArray:
+    p = a + 6.0
+    p *= a
+    p += 15.0
+    p *= a
+    p += 15.0
+    out = a + 3.0
+    out *= a
+    out += 3.0
+    out *= a
+    out *= a
+    out /= p
+    return out
+
+
 def _squared_exponential(a: FloatArray) -> FloatArray:
     p = a * a
     p *= -0.5
@@ -68,10 +94,11 @@ def _matern52_decay(a: FloatArray) -> FloatArray:
     return out
 
 
-# Rasmussen and Williams (2006), eqs. 4.9, 4.17 and 4.19.
+# Rasmussen and Williams (2006), eqs. 4.9, 4.16, 4.17 and 4.19.
 FAMILIES = {
     "matern32": Family(np.sqrt(3.0), _matern32, lambda a: a * a / (1.0 + a)),
     "matern52": Family(np.sqrt(5.0), _matern52, _matern52_decay),
+    "matern72": Family(np.sqrt(7.0), _matern72, _matern72_decay),
     "squared_exponential": Family(1.0, _squared_exponential, lambda a: a * a),
     # With shape 2: a mixture of squared exponentials of many length scales.
     "rational_quadratic": Family(1.0, lambda a: (1.0 + 0.25 * a * a) ** -2, lambda a: a * a / (1.0 + 0.25 * a * a)),
