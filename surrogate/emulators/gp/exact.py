@@ -126,6 +126,7 @@ class ExactPosterior:
             y=np.concatenate([p.y, y]),
             basis=np.vstack([p.basis, basis]),
             noise=noises,
+            pairs=None,
         )
         n, m = len(p.y), len(y)
         white = solve_lower(f.lower, p.kernel.cross(self.kernel_theta, z, p.z).T)
@@ -159,12 +160,12 @@ class ExactPosterior:
     def _slopes_of_weights(self) -> tuple[FloatArray, FloatArray]:
         """Derivatives by the hyper-parameters of the weights, (n, q), and of the trend's coefficients, (p, q)."""
         f, p = self.factorised, self.problem
-        correlation = p.kernel.lower(self.kernel_theta, p.z)
+        correlation = p.lower(self.theta)
         correlation += np.tril(correlation, -1).T
         # The correlation matrix's derivatives times the weights.
         products = np.zeros((len(p.y), p.size))
         k = len(self.kernel_theta)
-        products[:, :k] = p.kernel.slopes(self.kernel_theta, p.z, p.z, correlation * f.weights, rowwise=True)
+        products[:, :k] = p.kernel.slopes(self.kernel_theta, p.z, p.z, correlation * f.weights)
         _, ratio, log_variance = p.split(self.theta)
         if p.estimates_noise:
             products[:, k] = ratio * f.weights
@@ -183,7 +184,7 @@ class ExactPosterior:
         f, p = self.factorised, self.problem
         slopes = cross @ weights + basis @ coefficients
         k = len(self.kernel_theta)
-        slopes[:, :k] += p.kernel.slopes(self.kernel_theta, z, p.z, cross * f.weights, rowwise=True)
+        slopes[:, :k] += p.kernel.slopes(self.kernel_theta, z, p.z, cross * f.weights)
         return slopes
 
     def leave_one_out(self) -> tuple[FloatArray, FloatArray]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import scipy.linalg
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.linalg.blas import dsyrk
 from scipy.linalg.lapack import dpotrf, dpotri
 
-from surrogate.emulators.gp.kernels import Kernel
+from surrogate.emulators.gp.kernels import Kernel, Pairs
 
 __all__ = [
     "MAX_NUGGET",
@@ -46,8 +47,10 @@ class Problem:
     basis : array of shape (n, p)
         Trend functions at the points.
     nugget : float
-    noise : "none", "estimate" or array of shape (n,)
+    noise : array of shape (n,) or None
         Known variances of the noise.
+    pairs : Pairs or None
+        Of the points, to be shared by problems that differ in other things.
     """
 
     kernel: Kernel
@@ -57,6 +60,17 @@ class Problem:
     nugget: float
     noise: FloatArray | None = None
     estimates_noise: bool = False
+    pairs: Pairs | None = None
+
+    def lower(self, theta: FloatArray) -> FloatArray:
+        """Lower triangle, C-ordered, of the correlation matrix R(theta)."""
+        return self._pairs.lower(self.kernel, self.split(theta)[0])
+
+    @property
+    def _pairs(self) -> Pairs:
+        if self.pairs is None:
+            object.__setattr__(self, "pairs", Pairs(self.z))
+        return cast(Pairs, self.pairs)
 
     @property
     def size(self) -> int:
@@ -146,8 +160,7 @@ def factorise(problem: Problem, theta: FloatArray) -> Factorised:
     numpy.linalg.LinAlgError
         If not even ``MAX_NUGGET`` makes the matrix positive definite.
     """
-    correlation = problem.kernel.lower(problem.split(theta)[0], problem.z)
-    return _factorise(problem, theta, correlation)
+    return _factorise(problem, theta, problem.lower(theta))
 
 
 def _factorise(problem: Problem, theta: FloatArray, correlation: FloatArray) -> Factorised:
@@ -204,7 +217,7 @@ def negative_log_likelihood(problem: Problem, theta: FloatArray) -> tuple[float,
     """
     n, p = problem.basis.shape
     kernel_theta, ratio, log_variance = problem.split(theta)
-    correlation = problem.kernel.lower(kernel_theta, problem.z)
+    correlation = problem.lower(theta)
     f = _factorise(problem, theta, correlation)
     log_determinants = 2.0 * (np.log(np.diag(f.lower)).sum() + np.log(np.diag(f.information)).sum())
     value = 0.5 * ((n - p) * np.log(f.variance) + log_determinants)
@@ -217,8 +230,7 @@ def negative_log_likelihood(problem: Problem, theta: FloatArray) -> tuple[float,
     slope *= correlation  # whose zeros clear the upper triangle
     gradient = np.empty(len(theta))
     k = len(kernel_theta)
-    # Both triangles count.
-    gradient[:k] = 2.0 * problem.kernel.slopes(kernel_theta, problem.z, problem.z, slope, rowwise=False)
+    gradient[:k] = problem._pairs.slopes(problem.kernel, kernel_theta, slope)
     if problem.estimates_noise:
         gradient[k] = ratio * on_diagonal.sum()
     if problem.noise is not None and log_variance is not None:
