@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, check_X_y, validate_data
 
 from surrogate.emulators.gp.exact import ExactPosterior
-from surrogate.emulators.gp.hyperparameters import Chosen, Prior, choose, posterior_covariance, refine
+from surrogate.emulators.gp.hyperparameters import Prior, Variant, choose, posterior_covariance
 from surrogate.emulators.gp.inputs import Inputs, Trend, TrendKind
 from surrogate.emulators.gp.kernels import FAMILIES, Kernel
 from surrogate.emulators.gp.likelihood import Problem, negative_log_likelihood
@@ -31,9 +31,6 @@ AUTO_KERNELS = ("matern52", "matern72", "matern32")
 
 # Up to this many runs the hyper-parameters' uncertainty matters enough to be worth its cost.
 UNCERTAIN_ROWS = 500
-
-# By how much, times the root of the number of runs, the log likelihood must rise for a warp to be taken.
-WARP_MARGIN = 0.5
 
 # Outputs of one point that differ by less than this part of their range are the same but for rounding.
 SAME_OUTPUT = 1e-9
@@ -238,20 +235,31 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         families = AUTO_KERNELS if self.kernel == "auto" else (self.kernel,)
         if self.warp not in ("auto", None) and noise is not None:
             raise ValueError(f"warp={self.warp!r} cannot be used with known noise; use warp=None")
-        self._outputs = Outputs.of(y, None if self.warp == "auto" else self.warp)
+        scalings = [Outputs.of(y, None if self.warp == "auto" else self.warp)]
+        if self.warp == "auto" and noise is None and not estimates_noise and y.min() > 0:
+            scalings += [Outputs.of(y, warp) for warp in WARPS]
+        self._outputs = scalings[0]
         variances = None if noise is None else self._scaled_noise(noise)
-        basis, nugget = self._trend.basis(z), max(self.nugget, np.finfo(float).eps)
-        kernel = Kernel(families[0], self.anova)
-        problem = Problem(kernel, z, self._outputs.forward(y), basis, nugget, variances, estimates_noise)
+        problem = Problem(
+            Kernel(families[0], self.anova),
+            z,
+            self._outputs.forward(y),
+            self._trend.basis(z),
+            max(self.nugget, np.finfo(float).eps),
+            variances,
+            estimates_noise,
+        )
         covariance = None
         if not problem.y.any():
             # Constant outputs say nothing about the hyper-parameters.
             theta = Prior.of(problem).mean
         else:
-            chosen = choose(problem, families, self.n_starts)
-            if self.warp == "auto" and noise is None and not estimates_noise and y.min() > 0:
-                chosen = self._try_warps(y, chosen, families)
-            problem, theta = chosen.problem, chosen.theta
+            variants = [
+                Variant(dataclasses.replace(problem, y=outputs.forward(y)), outputs.log_slopes(y))
+                for outputs in scalings
+            ]
+            chosen, problem, theta = choose(variants, families, self.n_starts)
+            self._outputs = scalings[chosen]
             if self.hyper_uncertainty is True or (self.hyper_uncertainty == "auto" and len(y) <= UNCERTAIN_ROWS):
                 covariance = posterior_covariance(problem, theta)
         self._posterior = ExactPosterior.of(problem, theta, covariance)
@@ -259,19 +267,6 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
 
     def _scaled_noise(self, noise: FloatArray) -> FloatArray:
         return np.asarray((noise / (self._outputs.unit * self._outputs.scale)) ** 2)
-
-    def _try_warps(self, y: FloatArray, plain: Chosen, families: tuple[str, ...]) -> Chosen:
-        """The best of warps and none; sets the outputs' scaling that belongs to it."""
-        degrees = len(y) - plain.problem.basis.shape[1]
-        best, least = plain, plain.value - self._outputs.log_jacobian(y, degrees) - WARP_MARGIN * np.sqrt(len(y))
-        for warp in WARPS:
-            outputs = Outputs.of(y, warp)
-            warped = dataclasses.replace(plain.problem, y=outputs.forward(y))
-            found = refine(warped, plain.theta, families)
-            value = found.value - outputs.log_jacobian(y, degrees)
-            if value < least:
-                best, least, self._outputs = found, value, outputs
-        return best
 
     def _tell(self) -> None:
         """Set the public attributes from the posterior."""

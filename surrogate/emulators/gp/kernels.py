@@ -324,3 +324,22 @@ class Pairs:
             for place, values in factors.log_slopes():
                 out[place] += values @ weights
         return 2.0 * out
+
+    def derivatives(self, kernel: Kernel, theta: FloatArray, correlation: FloatArray) -> FloatArray:
+        """The correlation matrix's derivatives by the hyper-parameters, array of shape (size, n, n).
+
+        Parameters
+        ----------
+        theta : array of shape (size,)
+            That of the last call of :meth:`lower`, which gave `correlation`.
+        """
+        out = np.zeros((len(theta), self._n, self._n))
+        flat, places = out.reshape(len(theta), -1), correlation.ravel()
+        mirrored = self._ends[1] * self._n + self._ends[0]
+        for c, part in enumerate(self._parts):
+            factors = self._kept[c] if self._kept else self._filled(kernel, theta, c)
+            for place, values in factors.log_slopes():
+                values *= places[self._places[part]]
+                flat[place, self._places[part]] = values
+                flat[place, mirrored[part]] = values
+        return out

@@ -66,6 +66,20 @@ class Problem:
         """Lower triangle, C-ordered, of the correlation matrix R(theta)."""
         return self._pairs.lower(self.kernel, self.split(theta)[0])
 
+    def derivatives(self, theta: FloatArray) -> FloatArray:
+        """Derivatives of the correlation matrix with all its diagonal by `theta`, array of shape (size, n, n)."""
+        kernel_theta, ratio, log_variance = self.split(theta)
+        n = len(self.y)
+        correlation = self.lower(theta)
+        out = np.zeros((self.size, n, n))
+        out[: len(kernel_theta)] = self._pairs.derivatives(self.kernel, kernel_theta, correlation)
+        if self.estimates_noise:
+            out[len(kernel_theta)] = ratio * np.eye(n)
+        if log_variance is not None:
+            # Of the covariance, over the variance: only the noise does not grow with it.
+            out[-1] = correlation + np.tril(correlation, -1).T
+        return out
+
     @property
     def _pairs(self) -> Pairs:
         if self.pairs is None:
