@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
@@ -35,6 +35,10 @@ class ExactPosterior:
     ----------
     theta_covariance : array of shape (q, q) or None
         Uncertainty of the hyper-parameters, to be added to first order.
+    weight_slopes : array of shape (n, q) or None
+        Derivatives of the weights by the hyper-parameters, where their uncertainty counts.
+    coefficient_slopes : array of shape (p, q) or None
+        The same of the trend's coefficients.
 
     References
     ----------
@@ -46,15 +50,27 @@ class ExactPosterior:
     theta: FloatArray
     factorised: Factorised
     theta_covariance: FloatArray | None = None
-    _theta_slopes: tuple[FloatArray, FloatArray] | None = field(init=False, default=None)
+    weight_slopes: FloatArray | None = None
+    coefficient_slopes: FloatArray | None = None
 
     @classmethod
-    def of(cls, problem: Problem, theta: FloatArray, theta_covariance: FloatArray | None = None) -> ExactPosterior:
-        return cls(problem, theta, factorise(problem, theta), theta_covariance)
-
-    def __post_init__(self) -> None:
-        if self.theta_covariance is not None:
-            object.__setattr__(self, "_theta_slopes", self._slopes_of_weights())
+    def of(
+        cls,
+        problem: Problem,
+        theta: FloatArray,
+        theta_covariance: FloatArray | None = None,
+        factorised: Factorised | None = None,
+    ) -> ExactPosterior:
+        """The posterior at hyper-parameters `theta`, factorised here if it is not yet."""
+        made = cls(problem, theta, factorise(problem, theta) if factorised is None else factorised, theta_covariance)
+        weights, coefficients = (None, None) if theta_covariance is None else made._slopes_of_weights()
+        # Without the pairs of points, which only a search for hyper-parameters needs again.
+        return dataclasses.replace(
+            made,
+            problem=dataclasses.replace(problem, pairs=None),
+            weight_slopes=weights,
+            coefficient_slopes=coefficients,
+        )
 
     @property
     def kernel_theta(self) -> FloatArray:
@@ -141,7 +157,7 @@ class ExactPosterior:
             # The new points come too close to old ones for this nugget.
             return ExactPosterior.of(problem, self.theta, self.theta_covariance)
         grown = generalised_least_squares(problem, self.theta, lower, f.nugget)
-        return ExactPosterior(problem, self.theta, grown, self.theta_covariance)
+        return ExactPosterior.of(problem, self.theta, self.theta_covariance, grown)
 
     def _whiten(self, cross: FloatArray, basis: FloatArray) -> tuple[FloatArray, FloatArray]:
         """inv(L) k, (n, m), and what is unknown of the trend, (p, m); Sacks et al. (1989), eq. 9."""
@@ -179,10 +195,8 @@ class ExactPosterior:
 
     def _mean_slopes(self, z: FloatArray, basis: FloatArray, cross: FloatArray) -> FloatArray:
         """Derivatives by the hyper-parameters of the mean at points, (m, q)."""
-        assert self._theta_slopes is not None
-        weights, coefficients = self._theta_slopes
         f, p = self.factorised, self.problem
-        slopes = cross @ weights + basis @ coefficients
+        slopes = cross @ cast(FloatArray, self.weight_slopes) + basis @ cast(FloatArray, self.coefficient_slopes)
         k = len(self.kernel_theta)
         slopes[:, :k] += p.kernel.slopes(self.kernel_theta, z, p.z, cross * f.weights)
         return slopes

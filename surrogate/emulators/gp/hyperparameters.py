@@ -62,6 +62,7 @@ WARP_MARGIN = 0.5
 # held 94.7% (10 d runs) and 96.3% (25 d) of the values of 20 test functions, with once 91.4% and 94.6%.
 WIDENING = 2.0
 
+
 @dataclass(frozen=True, eq=False)
 class Prior:
     """Independent normal densities of the hyper-parameters, and bounds, each of shape (size,)."""
