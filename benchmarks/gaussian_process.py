@@ -2,7 +2,8 @@
 
     python -m benchmarks.gaussian_process [--seeds 5] [--rows 10 25] [--peers surrogate egobox_matern52 ...] [--jobs 2]
 
-writes ``benchmarks/results/gaussian_process.md``. Peers that are not installed are left out.
+writes ``benchmarks/results/gaussian_process.md``. Peers that are not installed are left out. Cells of peers that are not
+asked for are kept from the file beside it, so ``--peers surrogate`` measures only ours anew.
 """
 
 from __future__ import annotations
@@ -204,7 +205,7 @@ def summarise(cells: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for peer, part in cells.groupby("peer", sort=False):
         theirs = part.set_index(["function", "rows", "seed"])
-        both = theirs.join(ours, rsuffix="_ours").dropna(subset=["nrmse", "nrmse_ours"])
+        both = theirs.join(ours.add_suffix("_ours")).dropna(subset=["nrmse", "nrmse_ours"])
         by_function = part.groupby("function")["interval_coverage"].mean()
         rows.append(
             {
@@ -290,9 +291,12 @@ def main() -> None:
         for name in options.functions
         for seed in range(options.seeds)
     ]
-    cells = []
     kept = options.output.with_suffix(".jsonl")
+    lines = kept.read_text().splitlines() if kept.exists() else []
+    cells = [cell for cell in map(json.loads, lines) if cell["peer"] not in peers]
     with ProcessPoolExecutor(options.jobs) as pool, kept.open("w") as file:
+        for cell in cells:
+            file.write(json.dumps(cell) + "\n")
         for cell in pool.map(measure, tasks):
             cells.append(cell)
             file.write(json.dumps(cell) + "\n")

@@ -51,8 +51,8 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
     ----------
     kernel : "auto", "matern32", "matern52", "matern72", "squared_exponential" or "rational_quadratic"
         One-dimensional correlation, from rough to smooth; "auto" takes the likeliest of the three Materns.
-    trend : "constant", "linear" or "quadratic"
-        Polynomial of the scaled inputs under the process.
+    trend : "auto", "constant", "linear" or "quadratic"
+        Polynomial of the scaled inputs under the process; "auto" is linear where there are runs enough.
     noise : None, "estimate" or float
         None for a simulator that always gives the same answer: the process goes through the outputs. (Where repeated
         inputs have different outputs all the same, noise is estimated.) "estimate" for noise of unknown, equal standard
@@ -119,11 +119,11 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         self,
         *,
         kernel: str = "auto",
-        trend: TrendKind = "constant",
+        trend: TrendKind = "auto",
         noise: Literal["estimate"] | float | None = None,
         warp: Literal["auto"] | Warp | None = "auto",
         anova: bool = True,
-        nugget: float = 1e-12,
+        nugget: float = 1e-13,
         n_starts: int = 3,
         hyper_uncertainty: Literal["auto"] | bool = "auto",
         calibrate: bool = True,
@@ -170,7 +170,7 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         self._trend = Trend.of(self.trend, z)
         noise = self._known_noise(noise_std, len(targets))
         z, targets, noise, estimates_noise = self._merge_repeated(z, targets, noise)
-        self.trend_ = self.trend
+        self.trend_ = self._trend.kind
         with few_threads(len(targets)):
             self._choose(z, targets, noise, estimates_noise)
         self._tell()
@@ -179,8 +179,8 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
     def _check_options(self) -> None:
         if self.kernel != "auto" and self.kernel not in FAMILIES:
             raise ValueError(f"kernel must be 'auto' or one of {sorted(FAMILIES)}, got {self.kernel!r}")
-        if self.trend not in ("constant", "linear", "quadratic"):
-            raise ValueError(f"trend must be 'constant', 'linear' or 'quadratic', got {self.trend!r}")
+        if self.trend not in ("auto", "constant", "linear", "quadratic"):
+            raise ValueError(f"trend must be 'auto', 'constant', 'linear' or 'quadratic', got {self.trend!r}")
         if self.warp not in ("auto", None, *WARPS):
             raise ValueError(f"warp must be 'auto', None, 'log' or 'sqrt', got {self.warp!r}")
         if not (self.noise is None or self.noise == "estimate" or _is_number(self.noise)):
