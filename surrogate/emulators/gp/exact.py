@@ -73,6 +73,16 @@ class ExactPosterior:
         )
 
     @property
+    def variance(self) -> float:
+        """The process variance."""
+        return self.factorised.variance
+
+    @property
+    def nugget(self) -> float:
+        """The nugget that was used."""
+        return self.factorised.nugget
+
+    @property
     def kernel_theta(self) -> FloatArray:
         return self.problem.split(self.theta)[0]
 
@@ -135,15 +145,7 @@ class ExactPosterior:
         .. [1] G. H. Golub, C. F. Van Loan, "Matrix Computations", 4th ed. 2013, sec. 6.5.4.
         """
         p, f = self.problem, self.factorised
-        noises = None if p.noise is None or noise is None else np.concatenate([p.noise, noise])
-        problem = dataclasses.replace(
-            p,
-            z=np.vstack([p.z, z]),
-            y=np.concatenate([p.y, y]),
-            basis=np.vstack([p.basis, basis]),
-            noise=noises,
-            pairs=None,
-        )
+        problem = p.joined(z, y, basis, noise)
         n, m = len(p.y), len(y)
         white = solve_lower(f.lower, p.kernel.cross(self.kernel_theta, z, p.z).T)
         corner = p.kernel.cross(self.kernel_theta, z, z) - white.T @ white
@@ -201,8 +203,8 @@ class ExactPosterior:
         slopes[:, :k] += p.kernel.slopes(self.kernel_theta, z, p.z, cross * f.weights)
         return slopes
 
-    def leave_one_out(self) -> tuple[FloatArray, FloatArray]:
-        """Mean and variance of every training point given the others, each of shape (n,).
+    def leave_one_out(self, rows: NDArray[np.int64] | None = None) -> tuple[FloatArray, FloatArray]:
+        """Mean and variance of every training point given the others, each of shape (n,), or of some.
 
         References
         ----------
@@ -211,4 +213,5 @@ class ExactPosterior:
         projected = self.factorised.projected_inverse()
         diagonal = np.maximum(np.diag(projected), np.finfo(float).tiny)
         mean = self.problem.y - (projected @ self.problem.y) / diagonal
-        return mean, self.factorised.variance / diagonal
+        variance = self.factorised.variance / diagonal
+        return (mean, variance) if rows is None else (mean[rows], variance[rows])

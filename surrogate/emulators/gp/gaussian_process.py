@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from typing import Any, Literal, Self, overload
 
 import numpy as np
@@ -12,10 +13,11 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, check_X_y, validate_data
 
 from surrogate.emulators.gp.exact import ExactPosterior
-from surrogate.emulators.gp.hyperparameters import Prior, Variant, choose, posterior_covariance
+from surrogate.emulators.gp.hyperparameters import ALL_ROWS, Prior, Variant, choose, posterior_covariance, spread
 from surrogate.emulators.gp.inputs import Inputs, Trend, TrendKind
 from surrogate.emulators.gp.kernels import FAMILIES, Kernel
-from surrogate.emulators.gp.likelihood import Problem, negative_log_likelihood
+from surrogate.emulators.gp.likelihood import Problem, log_likelihood
+from surrogate.emulators.gp.neighbours import NeighbourPosterior
 from surrogate.emulators.gp.outputs import WARPS, Outputs, Warp
 from surrogate.emulators.threads import few_threads
 from surrogate.space import Space
@@ -23,10 +25,11 @@ from surrogate.space import Space
 __all__ = ["GaussianProcess"]
 
 FloatArray = NDArray[np.float64]
+logger = logging.getLogger(__name__)
 
 # The kernels that "auto" tries, all from the first one's optimum; the likelihood decides. Over 20 test functions of 10 d
-# and of 25 d runs Matern 7/2 was as accurate as the squared exponential where that was best, and honest about it: the
-# squared exponential's 95% intervals held 82% of the values.
+# runs Matern 7/2 was as accurate as the squared exponential where that was best, and honest about it: the squared
+# exponential's 95% intervals held 82% of the values.
 AUTO_KERNELS = ("matern52", "matern72", "matern32")
 
 # Up to this many runs the hyper-parameters' uncertainty matters enough to be worth its cost.
@@ -34,6 +37,9 @@ UNCERTAIN_ROWS = 500
 
 # Outputs of one point that differ by less than this part of their range are the same but for rounding.
 SAME_OUTPUT = 1e-9
+
+# Up to this many runs one factorisation of their covariance takes seconds and a few hundred megabytes.
+EXACT_ROWS = 5000
 
 # Rows predicted at a time: bounds the memory of the cross-correlation.
 CHUNK_ROWS = 4096
@@ -73,10 +79,14 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
     calibrate : bool
         Whether standard deviations grow where the closed-form leave-one-out residuals are larger than they should be.
         They never shrink.
+    approximation : "auto", "exact" or "vecchia"
+        "exact" factorises the covariance of all runs: memory grows with n squared, time with its cube. "vecchia"
+        predicts each point from its 128 nearest runs, nearest in correlation. "auto" is exact up to 5,000 runs. In
+        either case the hyper-parameters of more than 1,000 runs are those of 1,000 of them, evenly spread over the rows.
 
     Attributes
     ----------
-    kernel_, trend_, warp_ : str or None
+    kernel_, trend_, warp_, approximation_ : str or None
         What was chosen.
     length_scales_ : array of shape (d,)
         In the inputs' units; with a `space`, in positions of the unit cube. Of a category the geometric mean of those
@@ -90,7 +100,8 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
     noise_std_ : float or array of shape (n,)
         Standard deviation of the noise; 0 without. In the output's unit.
     log_likelihood_ : float
-        Restricted log likelihood at the optimum, without the prior, up to a constant.
+        Restricted log likelihood of the scaled outputs (of at most 1,000 runs) at the optimum, without the prior, up to
+        a constant.
     inflation_ : float
         Factor of the standard deviations from `calibrate` and from the number of fitted parameters.
     n_features_in_ : int
@@ -127,6 +138,7 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         n_starts: int = 3,
         hyper_uncertainty: Literal["auto"] | bool = "auto",
         calibrate: bool = True,
+        approximation: Literal["auto", "exact", "vecchia"] = "auto",
     ) -> None:
         self.kernel = kernel
         self.trend = trend
@@ -137,6 +149,7 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         self.n_starts = n_starts
         self.hyper_uncertainty = hyper_uncertainty
         self.calibrate = calibrate
+        self.approximation = approximation
 
     def fit(self, X: ArrayLike, y: ArrayLike, space: Space | None = None, noise_std: ArrayLike | None = None) -> Self:
         """Choose hyper-parameters and factorise.
@@ -185,6 +198,8 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
             raise ValueError(f"warp must be 'auto', None, 'log' or 'sqrt', got {self.warp!r}")
         if not (self.noise is None or self.noise == "estimate" or _is_number(self.noise)):
             raise ValueError(f"noise must be None, 'estimate' or a standard deviation, got {self.noise!r}")
+        if self.approximation not in ("auto", "exact", "vecchia"):
+            raise ValueError(f"approximation must be 'auto', 'exact' or 'vecchia', got {self.approximation!r}")
         if not self.nugget >= 0:
             raise ValueError(f"nugget must not be negative, got {self.nugget}")
         if self.n_starts < 1:
@@ -249,7 +264,9 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
             variances,
             estimates_noise,
         )
-        covariance = None
+        self.approximation_ = self.approximation
+        if self.approximation == "auto":
+            self.approximation_ = "exact" if len(y) <= EXACT_ROWS else "vecchia"
         if not problem.y.any():
             # Constant outputs say nothing about the hyper-parameters.
             theta = Prior.of(problem).mean
@@ -260,10 +277,18 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
             ]
             chosen, problem, theta = choose(variants, families, self.n_starts)
             self._outputs = scalings[chosen]
-            if self.hyper_uncertainty is True or (self.hyper_uncertainty == "auto" and len(y) <= UNCERTAIN_ROWS):
-                covariance = posterior_covariance(problem, theta)
-        self._posterior = ExactPosterior.of(problem, theta, covariance)
-        self.log_likelihood_ = -negative_log_likelihood(problem, theta)[0]
+        part = spread(len(y), ALL_ROWS)
+        self._posterior: ExactPosterior | NeighbourPosterior
+        if self.approximation_ == "vecchia":
+            logger.info("%d runs: each prediction from the nearest runs (approximation='vecchia')", len(y))
+            self._posterior = NeighbourPosterior.of(problem, theta, part)
+        else:
+            uncertain = self.hyper_uncertainty
+            if uncertain == "auto":
+                uncertain = len(y) <= UNCERTAIN_ROWS and bool(problem.y.any())
+            covariance = posterior_covariance(problem, theta) if uncertain else None
+            self._posterior = ExactPosterior.of(problem, theta, covariance)
+        self.log_likelihood_ = log_likelihood(problem.rows(part), theta)
 
     def _scaled_noise(self, noise: FloatArray) -> FloatArray:
         return np.asarray((noise / (self._outputs.unit * self._outputs.scale)) ** 2)
@@ -271,18 +296,18 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
     def _tell(self) -> None:
         """Set the public attributes from the posterior."""
         posterior, outputs = self._posterior, self._outputs
-        problem, f = posterior.problem, posterior.factorised
+        problem = posterior.problem
         d = problem.z.shape[1]
         kernel_theta, ratio, _ = problem.split(posterior.theta)
         self.kernel_ = problem.kernel.family
         self.warp_ = outputs.warp
         self.length_scales_ = self._inputs.own_scales(np.exp(kernel_theta[:d]))
         self.floors_ = 1.0 / (1.0 + np.exp(-kernel_theta[d:])) if problem.kernel.anova else np.zeros(d)
-        self.nugget_ = f.nugget
+        self.nugget_ = posterior.nugget
         scale = outputs.unit * outputs.scale
         with np.errstate(over="ignore", under="ignore"):  # outputs of 1e300 have an infinite variance, and still a std
-            self.variance_ = float(np.float64(scale) ** 2 * f.variance)
-        self.noise_std_: Any = float(scale * np.sqrt(ratio * f.variance))
+            self.variance_ = float(np.float64(scale) ** 2 * posterior.variance)
+        self.noise_std_: Any = float(scale * np.sqrt(ratio * posterior.variance))
         if problem.noise is not None:
             self.noise_std_ = scale * np.sqrt(problem.noise)
         n, p = problem.basis.shape
@@ -294,8 +319,9 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
             k = min(p + len(posterior.theta), n / 2)
             factor = (n + k) / (n - k)
         if self.calibrate and problem.y.any():
-            mean, variance = posterior.leave_one_out()
-            factor *= max(1.0, float(((problem.y - mean) ** 2 / variance).mean()))
+            rows = spread(n, ALL_ROWS)
+            mean, variance = posterior.leave_one_out(rows)
+            factor *= max(1.0, float(((problem.y[rows] - mean) ** 2 / variance).mean()))
         self.inflation_ = float(np.sqrt(factor))
 
     @overload

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,15 +18,15 @@ FloatArray = NDArray[np.float64]
 # Inputs are scaled to [0, 1]: below the lower bound a length scale sees no neighbour, above the upper it sees a plane.
 LENGTH_SCALE_BOUNDS = (1e-2, 1e3)
 
-# Weak prior on log length scales, wider apart in more dimensions where distances grow with sqrt(d): mean and standard
-# deviation of C. Hvarfner, E. O. Hellsten, L. Nardi, "Vanilla Bayesian Optimization Performs Great in High
-# Dimensions", ICML 2024, sec. 5. It decides only where the likelihood is flat.
+# Weak prior on log length scales, wider apart in more dimensions where distances grow with sqrt(d). The mean is that of
+# C. Hvarfner, E. O. Hellsten, L. Nardi, "Vanilla Bayesian Optimization Performs Great in High Dimensions", ICML 2024,
+# sec. 5, the standard deviation larger. It decides only where the likelihood is flat.
 LENGTH_SCALE_MEAN_1D = np.sqrt(2.0)
-LENGTH_SCALE_STD = np.sqrt(3.0)
+LENGTH_SCALE_STD = 2.5
 
 # Logits of the floors: mean, standard deviation and bounds. A floor of 0.9975 gives interactions of two inputs 1/400 of
 # the weight of single effects, and leaves digits enough to what varies.
-FLOOR_MEAN, FLOOR_STD, FLOOR_BOUNDS = -1.0, 3.0, (-7.0, 6.0)
+FLOOR_MEAN, FLOOR_STD, FLOOR_BOUNDS = 0.0, 3.0, (-7.0, 6.0)
 
 # Logarithm of noise to process variance.
 NOISE_MEAN, NOISE_STD, NOISE_BOUNDS = np.log(1e-4), 4.0, (np.log(1e-10), np.log(1e2))
@@ -35,8 +34,8 @@ NOISE_MEAN, NOISE_STD, NOISE_BOUNDS = np.log(1e-4), 4.0, (np.log(1e-10), np.log(
 # Logarithm of the process variance of standardised outputs, where it is no closed form.
 VARIANCE_MEAN, VARIANCE_STD, VARIANCE_BOUNDS = 1.0, 3.0, (-10.0, 15.0)
 
-# Which starting point, which warp and which kernel family show on part of the runs, at a fraction of the cost; the best is
-# then climbed on all of them, or on as many as tell the hyper-parameters well.
+# Which starting point, which warp and which kernel family show on part of the runs, at a fraction of the cost; the best
+# is then climbed on all of them, or on as many as tell the hyper-parameters well.
 PART_ROWS = 120
 ALL_ROWS = 1000
 
@@ -86,7 +85,7 @@ class Prior:
         """Minus the log posterior density up to a constant, and its gradient."""
         value, gradient = negative_log_likelihood(problem, theta)
         off = (theta - self.mean) / self.std
-        return value + 0.5 * float(off @ off), gradient + off / self.std
+        return float(value + 0.5 * (off @ off)), gradient + off / self.std
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,8 +17,8 @@ __all__ = ["Inputs", "Trend", "TrendKind"]
 FloatArray = NDArray[np.float64]
 TrendKind = Literal["auto", "constant", "linear", "quadratic"]
 
-# Runs a trend function from which "auto" takes a linear trend. Over 20 test functions it made errors 4% (10 d runs) and 7%
-# (25 d) smaller than a constant, and intervals more honest.
+# Runs a trend function from which "auto" takes a linear trend. Over 20 test functions it made errors 4% (10 d runs) and
+# 7% (25 d) smaller than a constant, and intervals more honest.
 LINEAR_ROWS = 3
 
 # Columns of a trend's basis that are this close to a combination of the others, relative, are left out.

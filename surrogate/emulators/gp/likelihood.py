@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import cast
 
@@ -61,6 +62,17 @@ class Problem:
     noise: FloatArray | None = None
     estimates_noise: bool = False
     pairs: Pairs | None = None
+
+    def joined(self, z: FloatArray, y: FloatArray, basis: FloatArray, noise: FloatArray | None) -> Problem:
+        """The same with more points."""
+        return dataclasses.replace(
+            self,
+            z=np.vstack([self.z, z]),
+            y=np.concatenate([self.y, y]),
+            basis=np.vstack([self.basis, basis]),
+            noise=None if self.noise is None or noise is None else np.concatenate([self.noise, noise]),
+            pairs=None,
+        )
 
     def lower(self, theta: FloatArray) -> FloatArray:
         """Lower triangle, C-ordered, of the correlation matrix R(theta)."""
@@ -127,6 +139,8 @@ class Factorised:
         Generalised least squares estimate of the trend's coefficients.
     weights : array of shape (n,)
         inv(R) (y - F coefficients).
+    squares : float
+        (y - F coefficients)' inv(R) (y - F coefficients).
     variance : float
         Process variance: given, or its restricted maximum likelihood estimate with divisor n - p.
     whitened_basis : array of shape (n, p)
@@ -139,6 +153,7 @@ class Factorised:
     nugget: float
     coefficients: FloatArray
     weights: FloatArray
+    squares: float
     variance: float
     whitened_basis: FloatArray
     information: FloatArray
@@ -203,12 +218,27 @@ def generalised_least_squares(problem: Problem, theta: FloatArray, lower: FloatA
     residual = y - basis @ coefficients
     weights = solve_lower(lower, residual, transposed=True)
     log_variance = problem.split(theta)[2]
+    squares = float(residual @ residual)
     if log_variance is None:
         # Of a constant y nothing is left over; a variance of zero has no logarithm.
-        variance = max(float(residual @ residual) / max(n - p, 1), np.finfo(float).tiny)
+        variance = max(squares / max(n - p, 1), np.finfo(float).tiny)
     else:
         variance = float(np.exp(log_variance))
-    return Factorised(lower, nugget, coefficients, weights, variance, basis, information)
+    return Factorised(lower, nugget, coefficients, weights, squares, variance, basis, information)
+
+
+def log_likelihood(problem: Problem, theta: FloatArray) -> float:
+    """Restricted log likelihood, trend (and variance) profiled out, up to a constant."""
+    return -_value(problem, theta, factorise(problem, theta))
+
+
+def _value(problem: Problem, theta: FloatArray, f: Factorised) -> float:
+    n, p = problem.basis.shape
+    log_determinants = 2.0 * (np.log(np.diag(f.lower)).sum() + np.log(np.diag(f.information)).sum())
+    value = 0.5 * ((n - p) * np.log(f.variance) + log_determinants)
+    if problem.split(theta)[2] is not None:
+        value += 0.5 * f.squares / f.variance
+    return float(value)
 
 
 def negative_log_likelihood(problem: Problem, theta: FloatArray) -> tuple[float, FloatArray]:
@@ -233,8 +263,7 @@ def negative_log_likelihood(problem: Problem, theta: FloatArray) -> tuple[float,
     kernel_theta, ratio, log_variance = problem.split(theta)
     correlation = problem.lower(theta)
     f = _factorise(problem, theta, correlation)
-    log_determinants = 2.0 * (np.log(np.diag(f.lower)).sum() + np.log(np.diag(f.information)).sum())
-    value = 0.5 * ((n - p) * np.log(f.variance) + log_determinants)
+    value = _value(problem, theta, f)
 
     # The derivative by the correlation, lower triangle: half of the projected inverse minus w w' / variance.
     u = np.column_stack([f.inverse_basis(), f.weights / np.sqrt(f.variance)])
@@ -248,7 +277,5 @@ def negative_log_likelihood(problem: Problem, theta: FloatArray) -> tuple[float,
     if problem.estimates_noise:
         gradient[k] = ratio * on_diagonal.sum()
     if problem.noise is not None and log_variance is not None:
-        squares = float((problem.y - problem.basis @ f.coefficients) @ f.weights)
-        value += 0.5 * squares / f.variance
-        gradient[-1] = 0.5 * ((n - p) - squares / f.variance) - on_diagonal @ problem.noise / f.variance
-    return float(value), gradient
+        gradient[-1] = 0.5 * ((n - p) - f.squares / f.variance) - on_diagonal @ problem.noise / f.variance
+    return value, gradient
