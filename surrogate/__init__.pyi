@@ -5,8 +5,10 @@ from .designs.latin_hypercube import latin_hypercube
 from .designs.sobol import sobol
 from .emulators.diagnostics import Diagnostics, diagnose, leave_one_out_table
 from .emulators.gp.gaussian_process import GaussianProcess
+from .emulators.saving import load_emulator
 from .errors import (
     ConditionError,
+    EmulatorFileError,
     InvalidInputError,
     SimulatorNotFoundError,
     StoreError,
@@ -38,6 +40,7 @@ __all__ = [
     "Condition",
     "ConditionError",
     "Diagnostics",
+    "EmulatorFileError",
     "FunctionSimulator",
     "GaussianProcess",
     "Integer",
@@ -63,6 +66,7 @@ __all__ = [
     "diagnose",
     "latin_hypercube",
     "leave_one_out_table",
+    "load_emulator",
     "load_simulator",
     "load_study",
     "of_interest",

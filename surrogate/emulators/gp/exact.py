@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import scipy.linalg
@@ -22,6 +23,9 @@ from surrogate.emulators.gp.likelihood import (
 __all__ = ["ExactPosterior"]
 
 FloatArray = NDArray[np.float64]
+
+FACTORISED_ARRAYS = ("coefficients", "weights", "whitened_basis", "information")
+FACTORISED_NUMBERS = ("nugget", "squares", "variance")
 
 # Half step of differences by scaled inputs.
 STEP = 1e-5
@@ -71,6 +75,33 @@ class ExactPosterior:
             weight_slopes=weights,
             coefficient_slopes=coefficients,
         )
+
+    def arrays(self) -> dict[str, FloatArray]:
+        """What `from_arrays` needs besides problem and hyper-parameters."""
+        f = self.factorised
+        # Only the half of the factor that is not zero.
+        out = {"lower": f.lower[np.tril_indices(len(f.lower))]}
+        out |= {name: getattr(f, name) for name in FACTORISED_ARRAYS}
+        for name in ("theta_covariance", "weight_slopes", "coefficient_slopes"):
+            if getattr(self, name) is not None:
+                out[name] = getattr(self, name)
+        return out
+
+    def facts(self) -> dict[str, float]:
+        """The numbers among it."""
+        return {name: getattr(self.factorised, name) for name in FACTORISED_NUMBERS}
+
+    @classmethod
+    def from_arrays(
+        cls, problem: Problem, theta: FloatArray, arrays: Mapping[str, FloatArray], facts: Mapping[str, float]
+    ) -> ExactPosterior:
+        """The posterior again, without factorising."""
+        n = len(problem.y)
+        lower = np.zeros((n, n))
+        lower[np.tril_indices(n)] = arrays["lower"]
+        given = {name: arrays[name] for name in FACTORISED_ARRAYS} | {name: facts[name] for name in FACTORISED_NUMBERS}
+        rest = [arrays.get(name) for name in ("theta_covariance", "weight_slopes", "coefficient_slopes")]
+        return cls(problem, theta, Factorised(lower=lower, **cast(Any, given)), *rest)
 
     @property
     def variance(self) -> float:

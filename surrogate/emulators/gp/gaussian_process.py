@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from collections.abc import Mapping
 from typing import Any, Literal, Self, overload
 
 import numpy as np
@@ -19,6 +20,7 @@ from surrogate.emulators.gp.kernels import FAMILIES, Kernel
 from surrogate.emulators.gp.likelihood import Problem, log_likelihood
 from surrogate.emulators.gp.neighbours import NeighbourPosterior
 from surrogate.emulators.gp.outputs import WARPS, Outputs, Warp
+from surrogate.emulators.saving import Saved
 from surrogate.emulators.threads import few_threads
 from surrogate.space import Space
 
@@ -27,8 +29,8 @@ __all__ = ["GaussianProcess"]
 FloatArray = NDArray[np.float64]
 logger = logging.getLogger(__name__)
 
-# The kernels that "auto" tries, all from the first one's optimum; the likelihood decides. Over 20 test functions of 10 d
-# runs Matern 7/2 was as accurate as the squared exponential where that was best, and honest about it: the squared
+# The kernels that "auto" tries, all from the first one's optimum; the likelihood decides. Over 20 test functions of
+# 10 d runs Matern 7/2 was as accurate as the squared exponential where that was best, and honest about it: the squared
 # exponential's 95% intervals held 82% of the values.
 AUTO_KERNELS = ("matern52", "matern72", "matern32")
 
@@ -45,7 +47,7 @@ EXACT_ROWS = 5000
 CHUNK_ROWS = 4096
 
 
-class GaussianProcess(RegressorMixin, BaseEstimator):
+class GaussianProcess(Saved, RegressorMixin, BaseEstimator):
     """Gaussian process regression with everything chosen by likelihood, and intervals that say what is not known.
 
     The covariance is a product over the inputs, each factor a one-dimensional correlation with its own length scale
@@ -82,7 +84,7 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
     approximation : "auto", "exact" or "vecchia"
         "exact" factorises the covariance of all runs: memory grows with n squared, time with its cube. "vecchia"
         predicts each point from its 128 nearest runs, nearest in correlation. "auto" is exact up to 5,000 runs. In
-        either case the hyper-parameters of more than 1,000 runs are those of 1,000 of them, evenly spread over the rows.
+        either case the hyper-parameters of more than 1,000 runs are those of 1,000 of them, spread over the rows.
 
     Attributes
     ----------
@@ -295,6 +297,10 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
 
     def _tell(self) -> None:
         """Set the public attributes from the posterior."""
+        self._name_results()
+        self.inflation_ = self._inflation()
+
+    def _name_results(self) -> None:
         posterior, outputs = self._posterior, self._outputs
         problem = posterior.problem
         d = problem.z.shape[1]
@@ -310,6 +316,11 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         self.noise_std_: Any = float(scale * np.sqrt(ratio * posterior.variance))
         if problem.noise is not None:
             self.noise_std_ = scale * np.sqrt(problem.noise)
+
+    def _inflation(self) -> float:
+        """Factor of the standard deviations."""
+        posterior = self._posterior
+        problem = posterior.problem
         n, p = problem.basis.shape
         # The variance is estimated: Student's t with n - p degrees of freedom, whose own variance is finite above two.
         factor = 1.0 + 2.0 / max(n - p - 2, 1)
@@ -322,7 +333,7 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
             rows = spread(n, ALL_ROWS)
             mean, variance = posterior.leave_one_out(rows)
             factor *= max(1.0, float(((problem.y[rows] - mean) ** 2 / variance).mean()))
-        self.inflation_ = float(np.sqrt(factor))
+        return float(np.sqrt(factor))
 
     @overload
     def predict(self, X: ArrayLike, return_std: Literal[False] = False) -> FloatArray: ...
@@ -493,6 +504,67 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
                 self._posterior = self._posterior.extended(z, t, self._trend.basis(z), scaled)
                 self._tell()
         return self
+
+    def get_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        """Everything a prediction needs, as arrays and JSON-ready facts; see :func:`surrogate.load_emulator`."""
+        check_is_fitted(self)
+        inputs, posterior = self._inputs, self._posterior
+        problem = posterior.problem
+        arrays: dict[str, NDArray[Any]] = {
+            "owner": inputs.owner,
+            "low": inputs.low,
+            "width": inputs.width,
+            "group": self._group,
+            "z": problem.z,
+            "y": problem.y,
+            "theta": posterior.theta,
+        } | posterior.arrays()
+        if problem.noise is not None:
+            arrays["noise"] = problem.noise
+        facts = {
+            "parameters": self.get_params(),
+            "space": None if inputs.space is None else inputs.space.to_json(),
+            "feature_names": list(map(str, self.feature_names_in_)) if hasattr(self, "feature_names_in_") else None,
+            "trend": {"kind": self._trend.kind, "terms": [list(term) for term in self._trend.terms]},
+            "outputs": dataclasses.asdict(self._outputs),
+            "kernel": dataclasses.asdict(problem.kernel),
+            "nugget": problem.nugget,
+            "estimates_noise": problem.estimates_noise,
+            "approximation": self.approximation_,
+            "log_likelihood": self.log_likelihood_,
+            "inflation": self.inflation_,
+            "posterior": posterior.facts(),
+        }
+        return arrays, facts
+
+    @classmethod
+    def from_state(cls, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> Self:
+        """The fitted emulator whose ``get_state`` gave these."""
+        made = cls(**facts["parameters"])
+        space = None if facts["space"] is None else Space.from_json(facts["space"])
+        made._inputs = Inputs(space, arrays["owner"], arrays["low"], arrays["width"])
+        made._trend = Trend(facts["trend"]["kind"], tuple(tuple(term) for term in facts["trend"]["terms"]))
+        made._outputs = Outputs(**facts["outputs"])
+        made._group = arrays["group"]
+        made.n_features_in_ = made._inputs.d
+        if facts["feature_names"] is not None:
+            made.feature_names_in_ = np.array(facts["feature_names"], dtype=object)
+        made.trend_, made.approximation_ = made._trend.kind, facts["approximation"]
+        made.log_likelihood_ = facts["log_likelihood"]
+        problem = Problem(
+            Kernel(**facts["kernel"]),
+            arrays["z"],
+            arrays["y"],
+            made._trend.basis(arrays["z"]),
+            facts["nugget"],
+            arrays.get("noise"),
+            facts["estimates_noise"],
+        )
+        kind = NeighbourPosterior if made.approximation_ == "vecchia" else ExactPosterior
+        made._posterior = kind.from_arrays(problem, arrays["theta"], arrays, facts["posterior"])
+        made._name_results()
+        made.inflation_ = facts["inflation"]
+        return made
 
 
 def _repeated(z: FloatArray, y: FloatArray) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:

@@ -85,7 +85,8 @@ class Prior:
         """Minus the log posterior density up to a constant, and its gradient."""
         value, gradient = negative_log_likelihood(problem, theta)
         off = (theta - self.mean) / self.std
-        return float(value + 0.5 * (off @ off)), gradient + off / self.std
+        value += 0.5 * float(off @ off)
+        return value, gradient + off / self.std
 
 
 @dataclass(frozen=True, eq=False)

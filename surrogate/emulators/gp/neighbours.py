@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,6 +62,21 @@ class NeighbourPosterior:
         """The posterior whose trend and variance come from some of the points."""
         f = factorise(problem.rows(part), theta)
         return cls(dataclasses.replace(problem, pairs=None), theta, f.coefficients, f.variance, f.nugget)
+
+    def arrays(self) -> dict[str, FloatArray]:
+        """What `from_arrays` needs besides problem and hyper-parameters."""
+        return {"coefficients": self.coefficients}
+
+    def facts(self) -> dict[str, float]:
+        """The numbers among it."""
+        return {"variance": self.variance, "nugget": self.nugget}
+
+    @classmethod
+    def from_arrays(
+        cls, problem: Problem, theta: FloatArray, arrays: Mapping[str, FloatArray], facts: Mapping[str, float]
+    ) -> NeighbourPosterior:
+        """The posterior again."""
+        return cls(problem, theta, arrays["coefficients"], facts["variance"], facts["nugget"])
 
     def __post_init__(self) -> None:
         kernel_theta = self.kernel_theta
