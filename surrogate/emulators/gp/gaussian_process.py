@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import logging
 from collections.abc import Mapping
 from typing import Any, Literal, Self, overload
@@ -13,13 +14,14 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, check_X_y, validate_data
 
+from surrogate.emulators.gp import standalone
 from surrogate.emulators.gp.exact import ExactPosterior
 from surrogate.emulators.gp.hyperparameters import ALL_ROWS, Prior, Variant, choose, posterior_covariance, spread
 from surrogate.emulators.gp.inputs import Inputs, Trend, TrendKind
 from surrogate.emulators.gp.kernels import FAMILIES, Kernel
-from surrogate.emulators.gp.likelihood import Problem, log_likelihood
+from surrogate.emulators.gp.likelihood import Problem, log_likelihood, solve_lower
 from surrogate.emulators.gp.neighbours import NeighbourPosterior
-from surrogate.emulators.gp.outputs import WARPS, Outputs, Warp
+from surrogate.emulators.gp.outputs import MAX_LOG_STD, WARPS, Outputs, Warp
 from surrogate.emulators.saving import Saved
 from surrogate.emulators.threads import few_threads
 from surrogate.space import Space
@@ -536,6 +538,34 @@ class GaussianProcess(Saved, RegressorMixin, BaseEstimator):
             "posterior": posterior.facts(),
         }
         return arrays, facts
+
+    def standalone(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any], str]:
+        """What :func:`surrogate.export_python` writes."""
+        check_is_fitted(self)
+        posterior = self._posterior
+        if not isinstance(posterior, ExactPosterior):
+            raise ValueError("predictions from nearest runs (approximation='vecchia') cannot be exported; use save")
+        problem, f, outputs = posterior.problem, posterior.factorised, self._outputs
+        d = problem.z.shape[1]
+        arrays = {
+            "low": self._inputs.low,
+            "width": self._inputs.width,
+            "z": problem.z,
+            "rates": problem.kernel.rates(posterior.kernel_theta, d),
+            "floors": self.floors_,
+            "inverse_lower": solve_lower(f.lower, np.eye(len(f.lower))),
+            "inverse_information": np.linalg.inv(f.information),
+        } | {name: array for name, array in posterior.arrays().items() if name not in ("lower", "information")}
+        names = getattr(self, "feature_names_in_", [f"x{j}" for j in range(self.n_features_in_)])
+        facts = {
+            "inputs": self._inputs.described(list(map(str, names))),
+            "terms": [list(term) for term in self._trend.terms],
+            "family": self.kernel_,
+            "anova": problem.kernel.anova,
+            "inflation": self.inflation_,
+            "max_log_std": MAX_LOG_STD,
+        }
+        return arrays, facts | posterior.facts() | dataclasses.asdict(outputs), inspect.getsource(standalone)
 
     @classmethod
     def from_state(cls, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> Self:

@@ -122,7 +122,7 @@ class Variant:
         restricted likelihood counts; else the improper prior of the trend's coefficients would count a change of unit.
         """
         n, p = self.problem.basis.shape
-        return -(n - p) * float(self.log_slopes.mean())
+        return float(-(n - p) * self.log_slopes.mean())
 
 
 @dataclass(frozen=True, eq=False)

@@ -71,6 +71,34 @@ class Inputs:
         with np.errstate(over="ignore"):
             return np.asarray(np.nan_to_num((columns - self.low) / self.width, copy=False))
 
+    def described(self, names: list[str]) -> list[dict[str, Any]]:
+        """How each input becomes columns before these are scaled, JSON-ready.
+
+        Raises
+        ------
+        ValueError
+            If an input follows a distribution, whose distribution function is SciPy's.
+        """
+        if self.space is None:
+            return [{"name": name, "low": 0.0, "high": 1.0, "log": False} for name in names]
+        out: list[dict[str, Any]] = []
+        for name, parameter in self.space.items():
+            if isinstance(parameter, (Ordinal, Categorical)):
+                out.append({"name": name, "kind": parameter.kind, "values": list(parameter.values)})
+            elif getattr(parameter, "distribution", None) is not None:
+                raise ValueError(f"input {name!r} follows a distribution, which needs SciPy; use save instead")
+            else:
+                # Where positions 0 and 1 lie, on the logarithm's scale if there is one.
+                number: Any = parameter
+                marks = np.array([number.low, number.high], dtype=float)
+                positions = parameter.to_unit(marks)
+                if number.log:
+                    marks = np.log(marks)
+                slope = (marks[1] - marks[0]) / (positions[1] - positions[0])
+                low = marks[0] - positions[0] * slope
+                out.append({"name": name, "low": float(low), "high": float(low + slope), "log": bool(number.log)})
+        return out
+
     def own_scales(self, scales: FloatArray) -> FloatArray:
         """Length scales of columns as one an input, in its units; of a category's columns the geometric mean."""
         with np.errstate(over="ignore", under="ignore"):
