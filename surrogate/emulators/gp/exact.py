@@ -125,8 +125,7 @@ class ExactPosterior:
         if not with_variance:
             return mean, np.zeros_like(mean)
         white, unknown = self._whiten(cross, basis)
-        relative = 1.0 - np.einsum("nm,nm->m", white, white) + np.einsum("pm,pm->m", unknown, unknown)
-        variance = f.variance * np.maximum(relative, f.nugget)
+        variance = f.variance * np.maximum(_relative_variance(white, unknown), f.nugget)
         if self.theta_covariance is not None:
             variance += self._theta_variance(z, basis, cross)
         return mean, variance
@@ -156,6 +155,8 @@ class ExactPosterior:
         by_cross = -solve_lower(f.lower, white + f.whitened_basis @ solved, transposed=True).T
         variance = p.kernel.input_slopes(self.kernel_theta, z, p.z, cross * by_cross) + trend.slopes(z, solved.T)
         variance *= 2.0 * f.variance
+        # Where rounding is all that is left, the variance stays at its floor.
+        variance[_relative_variance(white, unknown) <= f.nugget] = 0.0
         if self.theta_covariance is not None:
             for j in range(z.shape[1]):
                 ends = []
@@ -246,3 +247,8 @@ class ExactPosterior:
         mean = self.problem.y - (projected @ self.problem.y) / diagonal
         variance = self.factorised.variance / diagonal
         return (mean, variance) if rows is None else (mean[rows], variance[rows])
+
+
+def _relative_variance(white: FloatArray, unknown: FloatArray) -> FloatArray:
+    """Variances over the process variance, (m,); Sacks et al. (1989), eq. 9."""
+    return np.asarray(1.0 - np.einsum("nm,nm->m", white, white) + np.einsum("pm,pm->m", unknown, unknown))
