@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from surrogate.emulators.gp.kernels import Pairs
 from surrogate.emulators.gp.likelihood import Problem, factorise, negative_log_likelihood
 
 __all__ = ["Prior", "Variant", "choose", "posterior_covariance"]
@@ -155,6 +156,8 @@ def choose(variants: Sequence[Variant], families: Sequence[str], n_starts: int) 
     """
     n, d = variants[0].problem.z.shape
     parts = [variant.rows(spread(n, PART_ROWS)).of_family(families[0]) for variant in variants]
+    pairs = Pairs(parts[0].problem.z)
+    parts = [dataclasses.replace(part, problem=dataclasses.replace(part.problem, pairs=pairs)) for part in parts]
     # Short scales explain anything, long ones almost nothing: start between and on both sides.
     scales = np.log(np.geomspace(0.3, 3.0, n_starts) if n_starts > 1 else [1.0]) + 0.5 * np.log(d)
     mean = Prior.of(parts[0].problem).mean
@@ -170,7 +173,10 @@ def choose(variants: Sequence[Variant], families: Sequence[str], n_starts: int) 
     best = min([best, *others], key=lambda one: one.value)
     whole = variants[chosen].of_family(best.variant.problem.kernel.family)
     most = whole.rows(spread(n, ALL_ROWS))
-    precision = posterior_precision(best.variant.problem, best.theta, len(most.log_slopes))
+    if n > PART_ROWS:
+        precision = posterior_precision(best.variant.problem, best.theta, len(most.log_slopes))
+    else:
+        most, precision = best.variant, best.precision
     return chosen, whole.problem, climb(most, best.theta, FINAL, FINE, precision).theta
 
 
