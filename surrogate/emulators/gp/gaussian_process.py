@@ -78,8 +78,8 @@ class GaussianProcess(Saved, RegressorMixin, BaseEstimator):
     n_starts : int
         Number of starting points of the likelihood's optimiser.
     hyper_uncertainty : "auto" or bool
-        Whether standard deviations include what is unknown of the hyper-parameters, to first order. "auto" up to 500
-        runs, beyond that they are known well.
+        Whether standard deviations include what is unknown of the hyper-parameters: to first order through the mean,
+        and by a factor that grows with their number a run [3]_. "auto" up to 500 runs, beyond that they are known well.
     calibrate : bool
         Whether standard deviations grow where the closed-form leave-one-out residuals are larger than they should be.
         They never shrink.
@@ -102,7 +102,7 @@ class GaussianProcess(Saved, RegressorMixin, BaseEstimator):
     nugget_ : float
         The nugget that was used.
     noise_std_ : float or array of shape (n,)
-        Standard deviation of the noise; 0 without. In the output's unit.
+        Standard deviation of the noise, in the output's unit (of its warp, if there is one); 0 without.
     log_likelihood_ : float
         Restricted log likelihood of the scaled outputs (of at most 1,000 runs) at the optimum, without the prior, up to
         a constant.
@@ -190,7 +190,7 @@ class GaussianProcess(Saved, RegressorMixin, BaseEstimator):
         self.trend_ = self._trend.kind
         with few_threads(len(targets)):
             self._choose(z, targets, noise, estimates_noise)
-        self._tell()
+            self._tell()
         return self
 
     def _check_options(self) -> None:
@@ -390,11 +390,13 @@ class GaussianProcess(Saved, RegressorMixin, BaseEstimator):
         if below is None and above is None:
             raise ValueError("give below, above, or both")
         mean, variance = self._moments(self._columns(X))
-        std = np.sqrt(variance)
+        # Of constant outputs not even rounding may be left.
+        std = np.maximum(np.sqrt(variance), np.finfo(float).tiny)
 
         def share(threshold: float | None, default: float) -> FloatArray:
             t = default if threshold is None else self._outputs.threshold(threshold)
-            return np.asarray(scipy.special.ndtr((t - mean) / std))
+            with np.errstate(over="ignore"):
+                return np.asarray(scipy.special.ndtr((t - mean) / std))
 
         return np.maximum(share(below, np.inf) - share(above, -np.inf), 0.0)
 

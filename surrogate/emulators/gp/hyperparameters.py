@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from surrogate.emulators.gp.kernels import Pairs
 from surrogate.emulators.gp.likelihood import Problem, factorise, negative_log_likelihood
 
-__all__ = ["Prior", "Variant", "choose", "posterior_covariance"]
+__all__ = ["ALL_ROWS", "Prior", "Variant", "choose", "climb", "posterior_covariance", "posterior_precision", "spread"]
 
 FloatArray = NDArray[np.float64]
 

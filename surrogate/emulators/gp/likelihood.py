@@ -19,6 +19,7 @@ __all__ = [
     "Problem",
     "factorise",
     "generalised_least_squares",
+    "log_likelihood",
     "negative_log_likelihood",
     "solve_lower",
 ]

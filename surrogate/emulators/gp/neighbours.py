@@ -146,7 +146,9 @@ class NeighbourPosterior:
             point = z[i : i + 1]
             mean[i] += kernel.input_slopes(theta, point, others, cross[None] * solved[:, 1])[0]
             slopes = kernel.input_slopes(theta, point, others, cross[None] * solved[:, 0])[0]
-            variance[i] = -2.0 * self.variance * slopes
+            # Where rounding is all that is left, the variance stays at its floor.
+            above = 1.0 - cross @ solved[:, 0] > self.nugget
+            variance[i] = -2.0 * self.variance * slopes if above else 0.0
         return mean, variance
 
     def joint(self, z: FloatArray, basis: FloatArray) -> tuple[FloatArray, FloatArray]:
