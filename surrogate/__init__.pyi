@@ -9,9 +9,12 @@ from .connectors.umbridge_server import UMBridgeServer, serve_umbridge
 from .designs.latin_hypercube import latin_hypercube
 from .designs.sobol import sobol
 from .emulators.diagnostics import Diagnostics, diagnose, leave_one_out_table
+from .emulators.exporting import export_python
 from .emulators.gp.gaussian_process import GaussianProcess
+from .emulators.saving import load_emulator
 from .errors import (
     ConditionError,
+    EmulatorFileError,
     InvalidInputError,
     SimulatorError,
     SimulatorNotFoundError,
@@ -24,15 +27,7 @@ from .reports.page import report
 from .runs.records import Runs
 from .runs.run import RunAbortedError, run
 from .runs.store import RunStore
-from .simulation import (
-    FunctionSimulator,
-    Output,
-    Series,
-    Simulator,
-    available_simulators,
-    load_simulator,
-    simulator,
-)
+from .simulation import FunctionSimulator, Output, Series, Simulator, available_simulators, load_simulator, simulator
 from .space import Categorical, Integer, Ordinal, Parameter, Real, Space
 from .study import Study, load_study, report_study, run_study
 
@@ -47,6 +42,7 @@ __all__ = [
     "Condition",
     "ConditionError",
     "Diagnostics",
+    "EmulatorFileError",
     "FMUSimulator",
     "FunctionSimulator",
     "GaussianProcess",
@@ -76,8 +72,10 @@ __all__ = [
     "UMBridgeSimulator",
     "available_simulators",
     "diagnose",
+    "export_python",
     "latin_hypercube",
     "leave_one_out_table",
+    "load_emulator",
     "load_simulator",
     "load_study",
     "of_interest",
