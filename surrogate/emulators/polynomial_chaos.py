@@ -65,6 +65,8 @@ class _Path:
     ----------
     order : int array of shape (k,)
         Terms, with all runs.
+    fold_orders : int array of shape (folds, k)
+        The same in each fold's complement.
     triangle : array of shape (k, k)
         R of their QR decomposition.
     projections : array of shape (k,)
@@ -80,6 +82,7 @@ class _Path:
     """
 
     order: IntArray
+    fold_orders: IntArray
     triangle: FloatArray
     projections: FloatArray
     held_out: FloatArray
@@ -182,7 +185,8 @@ def _take_in(
             break
     own = order[-1, :size]
     triangle = np.triu(r[-1, :size][:, own])
-    return _Path(own, triangle, projections[:size], *(np.array(kept[k]) for k in ("held", "lever", "hat", "fit")))
+    told = (np.array(kept[name]) for name in ("held", "lever", "hat", "fit"))
+    return _Path(own, order[:-1, :size], triangle, projections[:size], *told)
 
 
 class _LeastAngle:
@@ -411,6 +415,7 @@ class PolynomialChaos(RegressorMixin, BaseEstimator):
         ranked = sorted(range(len(models)), key=lambda i: float(self._errors(models[i][1], z).min()))
         models += [(i, path(i, *order)) for i in ranked[:BEST_TRUNCATIONS] for order in others]
         self._combine(candidates, models, every, place, z)
+        self._fold = fold
 
     def _errors(self, path: _Path, z: FloatArray) -> FloatArray:
         """Mean square error by size, (k,)."""
@@ -456,6 +461,7 @@ class PolynomialChaos(RegressorMixin, BaseEstimator):
 
         # Where the regression had few runs its coefficients are uncertain: the leverage, here of the single best.
         self._lever_indices = every[place[i][path.order[:size]]]
+        self._fold_indices = [every[place[i][order[:size]]] for order in path.fold_orders]
         self._lever_triangle = path.triangle[:size, :size]
         lever = (path.leverage if self.validation == "folds" else path.residual_leverage)[size - 1]
         error = (held_out - z) ** 2
