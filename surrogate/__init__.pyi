@@ -4,9 +4,12 @@ from .conditions import Condition, of_interest
 from .designs.latin_hypercube import latin_hypercube
 from .designs.sobol import sobol
 from .emulators.diagnostics import Diagnostics, diagnose, leave_one_out_table
+from .emulators.exporting import export_python
 from .emulators.gp.gaussian_process import GaussianProcess
+from .emulators.saving import load_emulator
 from .errors import (
     ConditionError,
+    EmulatorFileError,
     InvalidInputError,
     SimulatorNotFoundError,
     StoreError,
@@ -38,6 +41,7 @@ __all__ = [
     "Condition",
     "ConditionError",
     "Diagnostics",
+    "EmulatorFileError",
     "FunctionSimulator",
     "GaussianProcess",
     "Integer",
@@ -61,8 +65,10 @@ __all__ = [
     "SurrogateError",
     "available_simulators",
     "diagnose",
+    "export_python",
     "latin_hypercube",
     "leave_one_out_table",
+    "load_emulator",
     "load_simulator",
     "load_study",
     "of_interest",

@@ -27,7 +27,14 @@ def data(n=30, d=3, seed=0):
     return x, smooth(x)
 
 
-PLAIN = {"kernel": "matern52", "anova": False, "warp": None, "hyper_uncertainty": False, "calibrate": False}
+PLAIN = {
+    "kernel": "matern52",
+    "trend": "constant",
+    "anova": False,
+    "warp": None,
+    "hyper_uncertainty": False,
+    "calibrate": False,
+}
 
 
 def product_matern52(a, b, scales):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass, field
-from typing import cast
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 import scipy.linalg
@@ -23,6 +24,9 @@ __all__ = ["ExactPosterior"]
 
 FloatArray = NDArray[np.float64]
 
+FACTORISED_ARRAYS = ("coefficients", "weights", "whitened_basis", "information")
+FACTORISED_NUMBERS = ("nugget", "squares", "variance")
+
 # Half step of differences by scaled inputs.
 STEP = 1e-5
 
@@ -35,6 +39,10 @@ class ExactPosterior:
     ----------
     theta_covariance : array of shape (q, q) or None
         Uncertainty of the hyper-parameters, to be added to first order.
+    weight_slopes : array of shape (n, q) or None
+        Derivatives of the weights by the hyper-parameters, where their uncertainty counts.
+    coefficient_slopes : array of shape (p, q) or None
+        The same of the trend's coefficients.
 
     References
     ----------
@@ -46,15 +54,64 @@ class ExactPosterior:
     theta: FloatArray
     factorised: Factorised
     theta_covariance: FloatArray | None = None
-    _theta_slopes: tuple[FloatArray, FloatArray] | None = field(init=False, default=None)
+    weight_slopes: FloatArray | None = None
+    coefficient_slopes: FloatArray | None = None
 
     @classmethod
-    def of(cls, problem: Problem, theta: FloatArray, theta_covariance: FloatArray | None = None) -> ExactPosterior:
-        return cls(problem, theta, factorise(problem, theta), theta_covariance)
+    def of(
+        cls,
+        problem: Problem,
+        theta: FloatArray,
+        theta_covariance: FloatArray | None = None,
+        factorised: Factorised | None = None,
+    ) -> ExactPosterior:
+        """The posterior at hyper-parameters `theta`, factorised here if it is not yet."""
+        made = cls(problem, theta, factorise(problem, theta) if factorised is None else factorised, theta_covariance)
+        weights, coefficients = (None, None) if theta_covariance is None else made._slopes_of_weights()
+        # Without the pairs of points, which only a search for hyper-parameters needs again.
+        return dataclasses.replace(
+            made,
+            problem=dataclasses.replace(problem, pairs=None),
+            weight_slopes=weights,
+            coefficient_slopes=coefficients,
+        )
 
-    def __post_init__(self) -> None:
-        if self.theta_covariance is not None:
-            object.__setattr__(self, "_theta_slopes", self._slopes_of_weights())
+    def arrays(self) -> dict[str, FloatArray]:
+        """What `from_arrays` needs besides problem and hyper-parameters."""
+        f = self.factorised
+        # Only the half of the factor that is not zero.
+        out = {"lower": f.lower[np.tril_indices(len(f.lower))]}
+        out |= {name: getattr(f, name) for name in FACTORISED_ARRAYS}
+        for name in ("theta_covariance", "weight_slopes", "coefficient_slopes"):
+            if getattr(self, name) is not None:
+                out[name] = getattr(self, name)
+        return out
+
+    def facts(self) -> dict[str, float]:
+        """The numbers among it."""
+        return {name: getattr(self.factorised, name) for name in FACTORISED_NUMBERS}
+
+    @classmethod
+    def from_arrays(
+        cls, problem: Problem, theta: FloatArray, arrays: Mapping[str, FloatArray], facts: Mapping[str, float]
+    ) -> ExactPosterior:
+        """The posterior again, without factorising."""
+        n = len(problem.y)
+        lower = np.zeros((n, n))
+        lower[np.tril_indices(n)] = arrays["lower"]
+        given = {name: arrays[name] for name in FACTORISED_ARRAYS} | {name: facts[name] for name in FACTORISED_NUMBERS}
+        rest = [arrays.get(name) for name in ("theta_covariance", "weight_slopes", "coefficient_slopes")]
+        return cls(problem, theta, Factorised(lower=lower, **cast(Any, given)), *rest)
+
+    @property
+    def variance(self) -> float:
+        """The process variance."""
+        return self.factorised.variance
+
+    @property
+    def nugget(self) -> float:
+        """The nugget that was used."""
+        return self.factorised.nugget
 
     @property
     def kernel_theta(self) -> FloatArray:
@@ -119,14 +176,7 @@ class ExactPosterior:
         .. [1] G. H. Golub, C. F. Van Loan, "Matrix Computations", 4th ed. 2013, sec. 6.5.4.
         """
         p, f = self.problem, self.factorised
-        noises = None if p.noise is None or noise is None else np.concatenate([p.noise, noise])
-        problem = dataclasses.replace(
-            p,
-            z=np.vstack([p.z, z]),
-            y=np.concatenate([p.y, y]),
-            basis=np.vstack([p.basis, basis]),
-            noise=noises,
-        )
+        problem = p.joined(z, y, basis, noise)
         n, m = len(p.y), len(y)
         white = solve_lower(f.lower, p.kernel.cross(self.kernel_theta, z, p.z).T)
         corner = p.kernel.cross(self.kernel_theta, z, z) - white.T @ white
@@ -140,7 +190,7 @@ class ExactPosterior:
             # The new points come too close to old ones for this nugget.
             return ExactPosterior.of(problem, self.theta, self.theta_covariance)
         grown = generalised_least_squares(problem, self.theta, lower, f.nugget)
-        return ExactPosterior(problem, self.theta, grown, self.theta_covariance)
+        return ExactPosterior.of(problem, self.theta, self.theta_covariance, grown)
 
     def _whiten(self, cross: FloatArray, basis: FloatArray) -> tuple[FloatArray, FloatArray]:
         """inv(L) k, (n, m), and what is unknown of the trend, (p, m); Sacks et al. (1989), eq. 9."""
@@ -159,12 +209,12 @@ class ExactPosterior:
     def _slopes_of_weights(self) -> tuple[FloatArray, FloatArray]:
         """Derivatives by the hyper-parameters of the weights, (n, q), and of the trend's coefficients, (p, q)."""
         f, p = self.factorised, self.problem
-        correlation = p.kernel.lower(self.kernel_theta, p.z)
+        correlation = p.lower(self.theta)
         correlation += np.tril(correlation, -1).T
         # The correlation matrix's derivatives times the weights.
         products = np.zeros((len(p.y), p.size))
         k = len(self.kernel_theta)
-        products[:, :k] = p.kernel.slopes(self.kernel_theta, p.z, p.z, correlation * f.weights, rowwise=True)
+        products[:, :k] = p.kernel.slopes(self.kernel_theta, p.z, p.z, correlation * f.weights)
         _, ratio, log_variance = p.split(self.theta)
         if p.estimates_noise:
             products[:, k] = ratio * f.weights
@@ -178,16 +228,14 @@ class ExactPosterior:
 
     def _mean_slopes(self, z: FloatArray, basis: FloatArray, cross: FloatArray) -> FloatArray:
         """Derivatives by the hyper-parameters of the mean at points, (m, q)."""
-        assert self._theta_slopes is not None
-        weights, coefficients = self._theta_slopes
         f, p = self.factorised, self.problem
-        slopes = cross @ weights + basis @ coefficients
+        slopes = cross @ cast(FloatArray, self.weight_slopes) + basis @ cast(FloatArray, self.coefficient_slopes)
         k = len(self.kernel_theta)
-        slopes[:, :k] += p.kernel.slopes(self.kernel_theta, z, p.z, cross * f.weights, rowwise=True)
+        slopes[:, :k] += p.kernel.slopes(self.kernel_theta, z, p.z, cross * f.weights)
         return slopes
 
-    def leave_one_out(self) -> tuple[FloatArray, FloatArray]:
-        """Mean and variance of every training point given the others, each of shape (n,).
+    def leave_one_out(self, rows: NDArray[np.int64] | None = None) -> tuple[FloatArray, FloatArray]:
+        """Mean and variance of every training point given the others, each of shape (n,), or of some.
 
         References
         ----------
@@ -196,4 +244,5 @@ class ExactPosterior:
         projected = self.factorised.projected_inverse()
         diagonal = np.maximum(np.diag(projected), np.finfo(float).tiny)
         mean = self.problem.y - (projected @ self.problem.y) / diagonal
-        return mean, self.factorised.variance / diagonal
+        variance = self.factorised.variance / diagonal
+        return (mean, variance) if rows is None else (mean[rows], variance[rows])

@@ -4,27 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FAMILIES", "Kernel"]
+__all__ = ["FAMILIES", "Kernel", "Pairs"]
 
 FloatArray = NDArray[np.float64]
 
 # Numbers a block of temporaries holds: a quarter of a megabyte, so that a few of them stay in a second-level cache.
 BLOCK = 2**15
 
+# Numbers of distances (128 MB) and of factors (a third-level cache) that are kept for the next evaluation.
+KEPT_DISTANCES = 2**24
+KEPT_FACTORS = 2**18
+
 
 @dataclass(frozen=True)
 class Family:
     """A one-dimensional correlation k(r) of the distance in length scales.
 
+    Its functions write into their second argument and may use the third. Fresh arrays of this size cost more than the
+    arithmetic, since the system maps and clears their pages each time.
+
     Attributes
     ----------
     rate : float
-        The functions below take a = rate * r.
+        The functions take a = rate * r.
     correlation : callable
         k(a).
     decay : callable
@@ -32,49 +38,66 @@ class Family:
     """
 
     rate: float
-    correlation: Callable[[FloatArray], FloatArray]
-    decay: Callable[[FloatArray], FloatArray]
+    correlation: Callable[[FloatArray, FloatArray, FloatArray], object]
+    decay: Callable[[FloatArray, FloatArray, FloatArray], object]
 
 
-def _matern32(a: FloatArray) -> FloatArray:
-    out = np.exp(-a)
-    out *= a + 1.0
-    return out
+def _polynomial(a: FloatArray, out: FloatArray, *coefficients: float) -> None:
+    """Horner's scheme, highest power first."""
+    np.multiply(a, coefficients[0], out=out)
+    for c in coefficients[1:-1]:
+        out += c
+        out *= a
+    out += coefficients[-1]
 
 
-def _matern52(a: FloatArray) -> FloatArray:
-    p = a * (1.0 / 3.0)
-    p += 1.0
-    p *= a
-    p += 1.0
-    p *= np.exp(-a)
-    return p
+def _matern(*coefficients: float) -> Callable[[FloatArray, FloatArray, FloatArray], object]:
+    def correlation(a: FloatArray, out: FloatArray, scratch: FloatArray) -> None:
+        _polynomial(a, out, *coefficients)
+        np.negative(a, out=scratch)
+        out *= np.exp(scratch, out=scratch)
+
+    return correlation
 
 
-def _squared_exponential(a: FloatArray) -> FloatArray:
-    p = a * a
-    p *= -0.5
-    return np.asarray(np.exp(p, out=p))
+def _rational(
+    upper: tuple[float, ...], lower: tuple[float, ...]
+) -> Callable[[FloatArray, FloatArray, FloatArray], object]:
+    """a^2 times a ratio of polynomials."""
+
+    def decay(a: FloatArray, out: FloatArray, scratch: FloatArray) -> None:
+        np.multiply(a, a, out=out)
+        if len(upper) > 1:
+            _polynomial(a, scratch, *upper)
+            out *= scratch
+        _polynomial(a, scratch, *lower)
+        out /= scratch
+
+    return decay
 
 
-def _matern52_decay(a: FloatArray) -> FloatArray:
-    p = a + 3.0
-    p *= a
-    p += 3.0
-    out = a + 1.0
-    out *= a
-    out *= a
-    out /= p
-    return out
+def _squared_exponential(a: FloatArray, out: FloatArray, scratch: FloatArray) -> None:
+    np.multiply(a, a, out=out)
+    out *= -0.5
+    np.exp(out, out=out)
 
 
-# Rasmussen and Williams (2006), eqs. 4.9, 4.17 and 4.19.
+def _rational_quadratic(a: FloatArray, out: FloatArray, scratch: FloatArray) -> None:
+    _polynomial(a, out, 0.25, 0.0, 1.0)
+    out *= out
+    np.reciprocal(out, out=out)
+
+
+# Rasmussen and Williams (2006), eqs. 4.9, 4.16, 4.17 and 4.19.
 FAMILIES = {
-    "matern32": Family(np.sqrt(3.0), _matern32, lambda a: a * a / (1.0 + a)),
-    "matern52": Family(np.sqrt(5.0), _matern52, _matern52_decay),
-    "squared_exponential": Family(1.0, _squared_exponential, lambda a: a * a),
+    "matern32": Family(np.sqrt(3.0), _matern(1.0, 1.0), _rational((1.0,), (1.0, 1.0))),
+    "matern52": Family(np.sqrt(5.0), _matern(1 / 3, 1.0, 1.0), _rational((1.0, 1.0), (1.0, 3.0, 3.0))),
+    "matern72": Family(
+        np.sqrt(7.0), _matern(1 / 15, 0.4, 1.0, 1.0), _rational((1.0, 3.0, 3.0), (1.0, 6.0, 15.0, 15.0))
+    ),
+    "squared_exponential": Family(1.0, _squared_exponential, lambda a, out, scratch: np.multiply(a, a, out=out)),
     # With shape 2: a mixture of squared exponentials of many length scales.
-    "rational_quadratic": Family(1.0, lambda a: (1.0 + 0.25 * a * a) ** -2, lambda a: a * a / (1.0 + 0.25 * a * a)),
+    "rational_quadratic": Family(1.0, _rational_quadratic, _rational((1.0,), (0.25, 0.0, 1.0))),
 }
 
 
@@ -110,68 +133,25 @@ class Kernel:
         """Number of hyper-parameters for `d` inputs."""
         return 2 * d if self.anova else d
 
-    def lower(self, theta: FloatArray, z: FloatArray) -> FloatArray:
-        """Lower triangle, C-ordered, of the correlation matrix of points `z` of shape (n, d); zeros above it."""
-        n, d = z.shape
-        out = np.zeros((n, n))
-        scaled, floor = self._prepare(theta, z)
-        for rows in _row_blocks(n, n, d, triangle=True):
-            stop = rows.stop
-            product = self._product(scaled, scaled, floor, rows, stop)
-            out[rows, :stop] = product
-        # The blocks' corners stick out above the diagonal.
-        for rows in _row_blocks(n, n, d, triangle=True):
-            corner = out[rows, rows]
-            corner[np.triu_indices(len(corner), 1)] = 0.0
-        return out
-
     def cross(self, theta: FloatArray, a: FloatArray, b: FloatArray) -> FloatArray:
         """Correlations of points `a`, shape (m, d), with points `b`, shape (n, d); array of shape (m, n)."""
-        m, n, d = len(a), len(b), b.shape[1]
-        out = np.empty((m, n))
-        (p, floor), (q, _) = self._prepare(theta, a), self._prepare(theta, b)
-        for rows in _row_blocks(m, n, d):
-            out[rows] = self._product(p, q, floor, rows, n)
+        out = np.empty((len(a), len(b)))
+        for rows, factors in self._blocks(theta, a, b):
+            np.multiply.reduce(factors.f.reshape(-1, len(out[rows]), len(b)), axis=0, out=out[rows])
         return out
 
-    def slopes(self, theta: FloatArray, a: FloatArray, b: FloatArray, weighted: FloatArray, *, rowwise: bool) -> Any:
-        """Sums of correlations' derivatives by the hyper-parameters.
+    def slopes(self, theta: FloatArray, a: FloatArray, b: FloatArray, weighted: FloatArray) -> FloatArray:
+        """Derivatives by the hyper-parameters of the correlations' weighted sums over `b`; array of shape (m, size).
 
         Parameters
         ----------
         weighted : array of shape (m, n)
             Correlations of `a` with `b`, each times its weight.
-        rowwise : bool
-            Sum over `b` only, instead of over all pairs.
-
-        Returns
-        -------
-        array of shape (size,) or, row by row, (m, size)
         """
-        m, n, d = len(a), len(b), b.shape[1]
-        (p, floor), (q, _) = self._prepare(theta, a), self._prepare(theta, b)
-        triangle = a is b and not rowwise  # then `weighted` is a lower triangle
-        out = np.zeros((m, self.size(d)) if rowwise else self.size(d))
-        for rows in _row_blocks(m, n, d, triangle=triangle):
-            stop = rows.stop if triangle else n
-            w = weighted[rows, :stop]
-            distance, k, f = self._factors(p, q, floor, rows, stop)
-            decay = FAMILIES[self.family].decay(distance)
-            if self.anova:
-                decay *= k
-                decay /= f
-                k -= 1.0
-                k /= f
-            for part, values, factor in (
-                (slice(0, d), decay, 1.0 - floor),
-                (slice(d, None), k, -floor * (1.0 - floor)),
-            ):
-                if part.start and not self.anova:
-                    break
-                if rowwise:
-                    out[rows, part] = np.einsum("bn,kbn->bk", w, values) * factor
-                else:
-                    out[part] += (values.reshape(d, -1) @ np.ascontiguousarray(w).ravel()) * factor
+        out = np.empty((len(a), len(theta)))
+        for rows, factors in self._blocks(theta, a, b):
+            for part, values in factors.log_slopes():
+                out[rows, part] = _row_sums(values, weighted[rows])
         return out
 
     def input_slopes(self, theta: FloatArray, a: FloatArray, b: FloatArray, weighted: FloatArray) -> FloatArray:
@@ -182,53 +162,184 @@ class Kernel:
         weighted : array of shape (m, n)
             Correlations, each times its weight.
         """
-        m, n, d = len(a), len(b), b.shape[1]
-        (p, floor), (q, _) = self._prepare(theta, a), self._prepare(theta, b)
-        out = np.empty((m, d))
-        for rows in _row_blocks(m, n, d):
-            distance, k, f = self._factors(p, q, floor, rows, n)
-            slope = FAMILIES[self.family].decay(distance)
-            if self.anova:
-                slope *= (1.0 - floor)[:, None, None] * k / f
-            # Over the signed distance; all families are flat at zero.
-            signed = p[:, rows, None] - q[:, None, :]
-            slope = np.divide(slope, signed, out=np.zeros_like(slope), where=signed != 0)
-            out[rows] = -np.einsum("bn,kbn->bk", weighted[rows], slope)
-        return out * (FAMILIES[self.family].rate / np.exp(theta[:d]))
+        rate = self.rates(theta, b.shape[1])
+        out = np.empty(a.shape)
+        for rows, factors in self._blocks(theta, a, b):
+            _, values = next(factors.log_slopes())
+            # By the signed distance instead of its logarithm; all families are flat at zero.
+            signed = ((a[rows, None, :] - b[None, :, :]) * rate).transpose(2, 0, 1).reshape(values.shape)
+            values = np.divide(values, signed, out=np.zeros_like(values), where=signed != 0)
+            out[rows] = -_row_sums(values, weighted[rows])
+        return out * rate
 
-    def _prepare(self, theta: FloatArray, z: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Points scaled, transposed to (d, n), and the floors (d,)."""
-        d = z.shape[1]
-        scaled = np.ascontiguousarray((z * (FAMILIES[self.family].rate / np.exp(theta[:d]))).T)
-        floor = 1.0 / (1.0 + np.exp(-theta[d:])) if self.anova else np.zeros(d)
-        return scaled, floor
+    def rates(self, theta: FloatArray, d: int) -> FloatArray:
+        """What distances are multiplied by, (d,)."""
+        return np.asarray(FAMILIES[self.family].rate * np.exp(-theta[:d]))
 
-    def _factors(
-        self, p: FloatArray, q: FloatArray, floor: FloatArray, rows: slice, stop: int
-    ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Scaled distances, correlations k and factors f of each input, all of shape (d, rows, stop)."""
-        distance = p[:, rows, None] - q[:, None, :stop]
-        np.abs(distance, out=distance)
-        k = FAMILIES[self.family].correlation(distance)
-        if not self.anova:
-            return distance, k, k
-        f = k * (1.0 - floor)[:, None, None]
-        f += floor[:, None, None]
-        return distance, k, f
-
-    def _product(self, p: FloatArray, q: FloatArray, floor: FloatArray, rows: slice, stop: int) -> FloatArray:
-        return np.asarray(np.multiply.reduce(self._factors(p, q, floor, rows, stop)[2], axis=0))
+    def _blocks(self, theta: FloatArray, a: FloatArray, b: FloatArray) -> Iterator[tuple[slice, Factors]]:
+        """Some rows of `a` at a time, with their factors for all of `b`."""
+        (m, d), n = a.shape, len(b)
+        rate = self.rates(theta, d)
+        p, q = np.ascontiguousarray((a * rate).T), np.ascontiguousarray((b * rate).T)
+        step = max(1, BLOCK // (n * d))
+        buffers = np.empty((Factors.BUFFERS, d * n * min(step, m)))
+        for start in range(0, m, step):
+            rows = slice(start, min(m, start + step))
+            factors = Factors(buffers, d, n * (rows.stop - start))
+            distance = factors.a.reshape(d, -1, n)
+            np.subtract(p[:, rows, None], q[:, None, :], out=distance)
+            np.abs(distance, out=distance)
+            factors.fill(self, theta)
+            yield rows, factors
 
 
-def _row_blocks(m: int, n: int, d: int, *, triangle: bool = False) -> Iterator[slice]:
-    """Rows to take at a time, so that `d` numbers a pair fit a block; of a triangle shorter rows are taken together."""
-    start = 0
-    while start < m:
-        if triangle:
-            # rows * (start + rows) * d = BLOCK, solved for rows
-            rows = (np.sqrt(start**2 + 4.0 * BLOCK / d) - start) / 2.0
+class Factors:
+    """Factors of some pairs and their derivatives, each input by each pair.
+
+    Attributes
+    ----------
+    a, k, f : array of shape (d, pairs)
+        Scaled distances, correlations and factors.
+    """
+
+    BUFFERS = 5
+
+    def __init__(self, buffers: FloatArray, d: int, pairs: int) -> None:
+        views = buffers[:, : d * pairs].reshape(self.BUFFERS, d, pairs)
+        self.a, self.k, self.f, self._values, self._scratch = views
+
+    def fill(self, kernel: Kernel, theta: FloatArray) -> None:
+        """Make k and f from a."""
+        d = len(self.a)
+        self._family = FAMILIES[kernel.family]
+        self._floor = 1.0 / (1.0 + np.exp(-theta[d:, None])) if kernel.anova else None
+        self._family.correlation(self.a, self.k, self._scratch)
+        if self._floor is None:
+            self.f = self.k
         else:
-            rows = BLOCK / (n * d)
-        stop = min(m, start + max(1, int(rows)))
-        yield slice(start, stop)
-        start = stop
+            np.multiply(self.k, 1.0 - self._floor, out=self.f)
+            self.f += self._floor
+
+    def log_slopes(self) -> Iterator[tuple[slice, FloatArray]]:
+        """Derivatives of log f by the log length scales, then by the floors' logits, with their places in `theta`.
+
+        Each is overwritten by the next.
+        """
+        d = len(self.a)
+        out = self._values
+        self._family.decay(self.a, out, self._scratch)
+        if self._floor is not None:
+            np.divide(self.k, self.f, out=self._scratch)
+            out *= self._scratch
+            out *= 1.0 - self._floor
+        yield slice(0, d), out
+        if self._floor is not None:
+            np.subtract(1.0, self.k, out=out)
+            out /= self.f
+            out *= self._floor * (1.0 - self._floor)
+            yield slice(d, 2 * d), out
+
+
+def _row_sums(values: FloatArray, weights: FloatArray) -> FloatArray:
+    """Sums over n of (d, m * n) values times (m, n) weights; array of shape (m, d)."""
+    m, n = weights.shape
+    # One matrix of (d, n) times a vector of weights for each row.
+    return np.asarray((values.reshape(-1, m, n).transpose(1, 0, 2) @ weights[:, :, None])[:, :, 0])
+
+
+class Pairs:
+    """All pairs of training points, for a correlation matrix and its derivatives at many hyper-parameters.
+
+    Each pair is looked at once, in chunks that fit the cache.
+
+    Parameters
+    ----------
+    z : array of shape (n, d)
+    """
+
+    def __init__(self, z: FloatArray) -> None:
+        self._columns = np.ascontiguousarray(z.T)
+        self._n, d = z.shape
+        first, second = np.tril_indices(self._n, -1)
+        count = len(first)
+        step = max(1, BLOCK // d)
+        self._parts = [slice(i, min(count, i + step)) for i in range(0, count, step)]
+        self._ends = first, second
+        self._places = first * self._n + second
+        self._distances: list[FloatArray] = []
+        if count * d <= KEPT_DISTANCES:
+            self._distances = [self._distance(part) for part in self._parts]
+        # Factors are kept from the matrix to its derivatives where they fit a cache, else all chunks share one place.
+        self._keeps = count * d <= KEPT_FACTORS
+        own = len(self._parts) if self._keeps else 1
+        self._buffers = [np.empty((Factors.BUFFERS, d * min(step, count))) for _ in range(own)]
+        self._kept: list[Factors] = []
+
+    def _distance(self, part: slice) -> FloatArray:
+        out = self._columns[:, self._ends[0][part]]
+        out -= self._columns[:, self._ends[1][part]]
+        return np.abs(out, out=out)
+
+    def _filled(self, kernel: Kernel, theta: FloatArray, c: int) -> Factors:
+        part = self._parts[c]
+        d = len(self._columns)
+        factors = Factors(self._buffers[c if self._keeps else 0], d, part.stop - part.start)
+        distance = self._distances[c] if self._distances else self._distance(part)
+        np.multiply(distance, kernel.rates(theta, d)[:, None], out=factors.a)
+        factors.fill(kernel, theta)
+        return factors
+
+    def lower(self, kernel: Kernel, theta: FloatArray) -> FloatArray:
+        """Lower triangle, C-ordered, of the correlation matrix, array of shape (n, n); zeros above it."""
+        out = np.zeros((self._n, self._n))
+        flat = out.ravel()
+        flat[:: self._n + 1] = 1.0
+        self._kept = []
+        for c, part in enumerate(self._parts):
+            factors = self._filled(kernel, theta, c)
+            flat[self._places[part]] = np.multiply.reduce(factors.f, axis=0)
+            if self._keeps:
+                self._kept.append(factors)
+        return out
+
+    def slopes(self, kernel: Kernel, theta: FloatArray, weighted: FloatArray) -> FloatArray:
+        """Derivatives by the hyper-parameters of the correlations' weighted sum over all pairs, both ways.
+
+        Parameters
+        ----------
+        theta : array of shape (size,)
+            That of the last call of :meth:`lower`.
+        weighted : array of shape (n, n), C-ordered
+            Lower triangle of the correlations, each times its weight.
+
+        Returns
+        -------
+        array of shape (size,)
+        """
+        out = np.zeros(len(theta))
+        flat = weighted.ravel()
+        for c, part in enumerate(self._parts):
+            factors = self._kept[c] if self._kept else self._filled(kernel, theta, c)
+            weights = flat[self._places[part]]
+            for place, values in factors.log_slopes():
+                out[place] += values @ weights
+        return 2.0 * out
+
+    def derivatives(self, kernel: Kernel, theta: FloatArray, correlation: FloatArray) -> FloatArray:
+        """The correlation matrix's derivatives by the hyper-parameters, array of shape (size, n, n).
+
+        Parameters
+        ----------
+        theta : array of shape (size,)
+            That of the last call of :meth:`lower`, which gave `correlation`.
+        """
+        out = np.zeros((len(theta), self._n, self._n))
+        flat, places = out.reshape(len(theta), -1), correlation.ravel()
+        mirrored = self._ends[1] * self._n + self._ends[0]
+        for c, part in enumerate(self._parts):
+            factors = self._kept[c] if self._kept else self._filled(kernel, theta, c)
+            for place, values in factors.log_slopes():
+                values *= places[self._places[part]]
+                flat[place, self._places[part]] = values
+                flat[place, mirrored[part]] = values
+        return out

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import scipy.linalg
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.linalg.blas import dsyrk
 from scipy.linalg.lapack import dpotrf, dpotri
 
-from surrogate.emulators.gp.kernels import Kernel
+from surrogate.emulators.gp.kernels import Kernel, Pairs
 
 __all__ = [
     "MAX_NUGGET",
@@ -46,8 +48,10 @@ class Problem:
     basis : array of shape (n, p)
         Trend functions at the points.
     nugget : float
-    noise : "none", "estimate" or array of shape (n,)
+    noise : array of shape (n,) or None
         Known variances of the noise.
+    pairs : Pairs or None
+        Of the points, to be shared by problems that differ in other things.
     """
 
     kernel: Kernel
@@ -57,6 +61,42 @@ class Problem:
     nugget: float
     noise: FloatArray | None = None
     estimates_noise: bool = False
+    pairs: Pairs | None = None
+
+    def joined(self, z: FloatArray, y: FloatArray, basis: FloatArray, noise: FloatArray | None) -> Problem:
+        """The same with more points."""
+        return dataclasses.replace(
+            self,
+            z=np.vstack([self.z, z]),
+            y=np.concatenate([self.y, y]),
+            basis=np.vstack([self.basis, basis]),
+            noise=None if self.noise is None or noise is None else np.concatenate([self.noise, noise]),
+            pairs=None,
+        )
+
+    def lower(self, theta: FloatArray) -> FloatArray:
+        """Lower triangle, C-ordered, of the correlation matrix R(theta)."""
+        return self._pairs.lower(self.kernel, self.split(theta)[0])
+
+    def derivatives(self, theta: FloatArray) -> FloatArray:
+        """Derivatives of the correlation matrix with all its diagonal by `theta`, array of shape (size, n, n)."""
+        kernel_theta, ratio, log_variance = self.split(theta)
+        n = len(self.y)
+        correlation = self.lower(theta)
+        out = np.zeros((self.size, n, n))
+        out[: len(kernel_theta)] = self._pairs.derivatives(self.kernel, kernel_theta, correlation)
+        if self.estimates_noise:
+            out[len(kernel_theta)] = ratio * np.eye(n)
+        if log_variance is not None:
+            # Of the covariance, over the variance: only the noise does not grow with it.
+            out[-1] = correlation + np.tril(correlation, -1).T
+        return out
+
+    @property
+    def _pairs(self) -> Pairs:
+        if self.pairs is None:
+            object.__setattr__(self, "pairs", Pairs(self.z))
+        return cast(Pairs, self.pairs)
 
     @property
     def size(self) -> int:
@@ -99,6 +139,8 @@ class Factorised:
         Generalised least squares estimate of the trend's coefficients.
     weights : array of shape (n,)
         inv(R) (y - F coefficients).
+    squares : float
+        (y - F coefficients)' inv(R) (y - F coefficients).
     variance : float
         Process variance: given, or its restricted maximum likelihood estimate with divisor n - p.
     whitened_basis : array of shape (n, p)
@@ -111,6 +153,7 @@ class Factorised:
     nugget: float
     coefficients: FloatArray
     weights: FloatArray
+    squares: float
     variance: float
     whitened_basis: FloatArray
     information: FloatArray
@@ -146,8 +189,7 @@ def factorise(problem: Problem, theta: FloatArray) -> Factorised:
     numpy.linalg.LinAlgError
         If not even ``MAX_NUGGET`` makes the matrix positive definite.
     """
-    correlation = problem.kernel.lower(problem.split(theta)[0], problem.z)
-    return _factorise(problem, theta, correlation)
+    return _factorise(problem, theta, problem.lower(theta))
 
 
 def _factorise(problem: Problem, theta: FloatArray, correlation: FloatArray) -> Factorised:
@@ -176,12 +218,27 @@ def generalised_least_squares(problem: Problem, theta: FloatArray, lower: FloatA
     residual = y - basis @ coefficients
     weights = solve_lower(lower, residual, transposed=True)
     log_variance = problem.split(theta)[2]
+    squares = float(residual @ residual)
     if log_variance is None:
         # Of a constant y nothing is left over; a variance of zero has no logarithm.
-        variance = max(float(residual @ residual) / max(n - p, 1), np.finfo(float).tiny)
+        variance = max(squares / max(n - p, 1), np.finfo(float).tiny)
     else:
         variance = float(np.exp(log_variance))
-    return Factorised(lower, nugget, coefficients, weights, variance, basis, information)
+    return Factorised(lower, nugget, coefficients, weights, squares, variance, basis, information)
+
+
+def log_likelihood(problem: Problem, theta: FloatArray) -> float:
+    """Restricted log likelihood, trend (and variance) profiled out, up to a constant."""
+    return -_value(problem, theta, factorise(problem, theta))
+
+
+def _value(problem: Problem, theta: FloatArray, f: Factorised) -> float:
+    n, p = problem.basis.shape
+    log_determinants = 2.0 * (np.log(np.diag(f.lower)).sum() + np.log(np.diag(f.information)).sum())
+    value = 0.5 * ((n - p) * np.log(f.variance) + log_determinants)
+    if problem.split(theta)[2] is not None:
+        value += 0.5 * f.squares / f.variance
+    return float(value)
 
 
 def negative_log_likelihood(problem: Problem, theta: FloatArray) -> tuple[float, FloatArray]:
@@ -204,10 +261,9 @@ def negative_log_likelihood(problem: Problem, theta: FloatArray) -> tuple[float,
     """
     n, p = problem.basis.shape
     kernel_theta, ratio, log_variance = problem.split(theta)
-    correlation = problem.kernel.lower(kernel_theta, problem.z)
+    correlation = problem.lower(theta)
     f = _factorise(problem, theta, correlation)
-    log_determinants = 2.0 * (np.log(np.diag(f.lower)).sum() + np.log(np.diag(f.information)).sum())
-    value = 0.5 * ((n - p) * np.log(f.variance) + log_determinants)
+    value = _value(problem, theta, f)
 
     # The derivative by the correlation, lower triangle: half of the projected inverse minus w w' / variance.
     u = np.column_stack([f.inverse_basis(), f.weights / np.sqrt(f.variance)])
@@ -217,12 +273,9 @@ def negative_log_likelihood(problem: Problem, theta: FloatArray) -> tuple[float,
     slope *= correlation  # whose zeros clear the upper triangle
     gradient = np.empty(len(theta))
     k = len(kernel_theta)
-    # Both triangles count.
-    gradient[:k] = 2.0 * problem.kernel.slopes(kernel_theta, problem.z, problem.z, slope, rowwise=False)
+    gradient[:k] = problem._pairs.slopes(problem.kernel, kernel_theta, slope)
     if problem.estimates_noise:
         gradient[k] = ratio * on_diagonal.sum()
     if problem.noise is not None and log_variance is not None:
-        squares = float((problem.y - problem.basis @ f.coefficients) @ f.weights)
-        value += 0.5 * squares / f.variance
-        gradient[-1] = 0.5 * ((n - p) - squares / f.variance) - on_diagonal @ problem.noise / f.variance
-    return float(value), gradient
+        gradient[-1] = 0.5 * ((n - p) - f.squares / f.variance) - on_diagonal @ problem.noise / f.variance
+    return value, gradient

@@ -119,20 +119,10 @@ class Outputs:
             self.unit * self.scale**2 * (2.0 * m**2 + 2.0 * v) / std,
         )
 
-    def log_jacobian(self, y: FloatArray, degrees: int) -> float:
-        """What turns the restricted log likelihood of scaled outputs into that of the outputs, comparable over warps.
-
-        Warps are first brought to slope one at the outputs' geometric mean (Box and Cox 1964, sec. 3), since the
-        improper prior of the trend's coefficients would otherwise count a change of unit.
-
-        Parameters
-        ----------
-        degrees : int
-            Points minus trend functions.
-        """
-        # Mean logarithm of the slope at the outputs: of the logarithm 1 / y, of the square root 1 / (2 sqrt(y)).
-        slope = 0.0
-        if self.warp:
-            logs = float(np.log(y / self.unit).mean())
-            slope = -logs if self.warp == "log" else -0.5 * logs - np.log(2.0)
-        return -degrees * float(np.log(self.unit) + np.log(self.scale) - slope)
+    def log_slopes(self, y: FloatArray) -> FloatArray:
+        """Logarithm of the derivative of scaled outputs by outputs, (n,)."""
+        constant = -np.log(self.unit) - np.log(self.scale)
+        if self.warp is None:
+            return np.full(len(y), constant)
+        logs = np.log(y / self.unit)
+        return np.asarray(constant - logs if self.warp == "log" else constant - np.log(2.0) - 0.5 * logs)
