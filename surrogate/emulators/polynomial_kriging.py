@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any, Literal, Self, overload
 
 import numpy as np
@@ -12,7 +11,7 @@ from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
 from surrogate.emulators.gp.exact import ExactPosterior
-from surrogate.emulators.gp.hyperparameters import Prior, choose
+from surrogate.emulators.gp.hyperparameters import Prior, Variant, choose
 from surrogate.emulators.gp.inputs import Inputs
 from surrogate.emulators.gp.kernels import Kernel
 from surrogate.emulators.gp.likelihood import Problem
@@ -131,17 +130,19 @@ class PolynomialKriging(RegressorMixin, BaseEstimator):
         self.indices_ = _independent(polynomial, columns, polynomial._lever_indices[:most], kept)
         basis = self._basis(columns, self.indices_)
         with few_threads(len(kept)):
-            problem = Problem(Kernel(self.kernel, True), z[kept], t[kept], basis[kept], max(self.nugget, 1e-16))
+            problem = self._problem(z[kept], t[kept], basis[kept])
             residual = problem.y - problem.basis @ np.linalg.lstsq(problem.basis, problem.y, rcond=None)[0]
             # A polynomial that is exact leaves rounding errors, of which there is nothing to learn.
             if np.sqrt(np.mean(residual**2)) < 1e-10:
                 theta = Prior.of(problem).mean
             else:
-                found = choose(problem, (self.kernel,), self.n_starts)
-                problem, theta = found.problem, found.theta
+                _, problem, theta = choose([Variant(problem, np.zeros(len(kept)))], (self.kernel,), self.n_starts)
             self._posterior = ExactPosterior.of(problem, theta)
             self._validate(columns, z, t)
         return self
+
+    def _problem(self, z: FloatArray, t: FloatArray, basis: FloatArray) -> Problem:
+        return Problem(Kernel(self.kernel, True), z, t, basis, max(self.nugget, np.finfo(float).eps))
 
     def _basis(self, columns: list[Any], indices: IntArray) -> FloatArray:
         return products(self.polynomial_._functions, columns, indices)
@@ -156,7 +157,7 @@ class PolynomialKriging(RegressorMixin, BaseEstimator):
             rest = rest[np.sort(np.unique(z[rest], axis=0, return_index=True)[1])]
             indices = _independent(self.polynomial_, columns, own[: len(self.indices_)], rest)
             basis = self._basis(columns, indices)
-            problem = dataclasses.replace(self._posterior.problem, z=z[rest], y=t[rest], basis=basis[rest])
+            problem = self._problem(z[rest], t[rest], basis[rest])
             posterior = ExactPosterior.of(problem, self._posterior.theta)
             mean[held], variance[held] = posterior.predict(z[held], basis[held], with_variance=True)
         std = np.sqrt(np.maximum(variance, np.finfo(float).tiny))

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy.stats
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted, check_X_y, validate_data
 
 from surrogate.space import Categorical, Space
 
-__all__ = ["Scaled", "check_new", "check_training", "columns_of", "fold_of_each", "numbers_of"]
+__all__ = ["Scaled", "check_new", "check_training", "columns_of", "conformal_quantile", "fold_of_each", "numbers_of"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -114,3 +115,22 @@ class Scaled:
     def spread(self, std: FloatArray) -> FloatArray:
         """Standard deviations of outputs of scaled ones."""
         return np.asarray((self.unit * self.scale) * std)
+
+
+def conformal_quantile(scores: FloatArray, level: float) -> float:
+    """The score that a new one exceeds with probability at most ``1 - level``, given `n` exchangeable ones, sorted.
+
+    The smallest of them whose rank is at least ``level (n + 1)``; with too few for that level the largest, stretched
+    as a normal distribution's.
+
+    References
+    ----------
+    .. [1] V. Vovk, A. Gammerman, G. Shafer, "Algorithmic Learning in a Random World", Springer 2005, sec. 2.2.
+    """
+    n = len(scores)
+    rank = int(np.ceil(level * (n + 1)))
+    if rank <= n:
+        return float(scores[rank - 1])
+    reached = n / (n + 1)
+    stretch = float(scipy.stats.norm.ppf(0.5 + level / 2) / scipy.stats.norm.ppf(0.5 + reached / 2))
+    return float(scores[-1]) * stretch
