@@ -112,7 +112,7 @@ def botorch_gp(u: np.ndarray, y: np.ndarray) -> Fitted:
 
 
 def openturns_gp(u: np.ndarray, y: np.ndarray) -> Fitted:
-    """Matern 5/2 as a product is not there: the radial one, TNC from ten starts."""
+    """Matern 5/2 as a product is not there: the radial one, Cobyla from ten starts."""
     import openturns as ot
 
     ot.Log.Show(ot.Log.NONE)
@@ -122,7 +122,7 @@ def openturns_gp(u: np.ndarray, y: np.ndarray) -> Fitted:
     )
     bounds = ot.Interval([0.02] * d, [20.0] * d)
     starts = ot.LowDiscrepancyExperiment(ot.SobolSequence(), ot.JointDistribution([ot.LogUniform(-2.0, 2.0)] * d), 10)
-    search = ot.MultiStart(ot.TNC(), starts.generate())
+    search = ot.MultiStart(ot.Cobyla(), starts.generate())
     search.setCheckStatus(False)
     fitter.setOptimizationBounds(bounds)
     fitter.setOptimizationAlgorithm(search)

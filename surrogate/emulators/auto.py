@@ -26,7 +26,7 @@ __all__ = ["AutoEmulator"]
 FloatArray = NDArray[np.float64]
 
 # Weights get sharper with the runs an input: with 10 the best part is often best by chance, with 25 rarely.
-RUNS_PER_INPUT = 3.0
+RUNS_PER_INPUT = 2.0
 
 # A forest is asked, too, where inputs are discrete or where smooth parts leave so much of the variance unexplained:
 # outputs that jump are nothing for them.

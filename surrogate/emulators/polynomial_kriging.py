@@ -10,15 +10,11 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
-from surrogate.emulators.gp.exact import ExactPosterior
-from surrogate.emulators.gp.hyperparameters import Prior, Variant, choose
 from surrogate.emulators.gp.inputs import Inputs
-from surrogate.emulators.gp.kernels import Kernel
-from surrogate.emulators.gp.likelihood import Problem
 from surrogate.emulators.orthogonal import products
 from surrogate.emulators.polynomial_chaos import PolynomialChaos
 from surrogate.emulators.tables import check_new, check_training, columns_of
-from surrogate.emulators.threads import few_threads
+from surrogate.emulators.trended import TrendedProcess, check_kernel
 from surrogate.space import Space
 
 __all__ = ["PolynomialKriging"]
@@ -28,9 +24,6 @@ IntArray = NDArray[np.int64]
 
 # Terms of the trend, at most, as a share of the runs: the covariance has to be learnt from the rest.
 TREND_SHARE = 0.4
-
-# Rows predicted at a time: bounds the memory of the cross-correlation.
-CHUNK_ROWS = 4096
 
 
 class PolynomialKriging(RegressorMixin, BaseEstimator):
@@ -112,6 +105,7 @@ class PolynomialKriging(RegressorMixin, BaseEstimator):
         InvalidInputError
             If inputs do not belong to `space`.
         """
+        check_kernel(self.kernel)
         table, y = check_training(self, X, y, space, least=3)
         model = PolynomialChaos(average=False) if self.polynomial is None else clone(self.polynomial)
         return self._fit_on(model.fit(X, y, space), table, y)
@@ -129,20 +123,9 @@ class PolynomialKriging(RegressorMixin, BaseEstimator):
         most = max(1, int(TREND_SHARE * len(kept)))
         self.indices_ = _independent(polynomial, columns, polynomial._lever_indices[:most], kept)
         basis = self._basis(columns, self.indices_)
-        with few_threads(len(kept)):
-            problem = self._problem(z[kept], t[kept], basis[kept])
-            residual = problem.y - problem.basis @ np.linalg.lstsq(problem.basis, problem.y, rcond=None)[0]
-            # A polynomial that is exact leaves rounding errors, of which there is nothing to learn.
-            if np.sqrt(np.mean(residual**2)) < 1e-10:
-                theta = Prior.of(problem).mean
-            else:
-                _, problem, theta = choose([Variant(problem, np.zeros(len(kept)))], (self.kernel,), self.n_starts)
-            self._posterior = ExactPosterior.of(problem, theta)
-            self._validate(columns, z, t)
+        self._process = TrendedProcess.fit(z[kept], t[kept], basis[kept], (self.kernel,), self.nugget, self.n_starts)
+        self._validate(columns, z, t)
         return self
-
-    def _problem(self, z: FloatArray, t: FloatArray, basis: FloatArray) -> Problem:
-        return Problem(Kernel(self.kernel, True), z, t, basis, max(self.nugget, np.finfo(float).eps))
 
     def _basis(self, columns: list[Any], indices: IntArray) -> FloatArray:
         return products(self.polynomial_._functions, columns, indices)
@@ -157,9 +140,8 @@ class PolynomialKriging(RegressorMixin, BaseEstimator):
             rest = rest[np.sort(np.unique(z[rest], axis=0, return_index=True)[1])]
             indices = _independent(self.polynomial_, columns, own[: len(self.indices_)], rest)
             basis = self._basis(columns, indices)
-            problem = self._problem(z[rest], t[rest], basis[rest])
-            posterior = ExactPosterior.of(problem, self._posterior.theta)
-            mean[held], variance[held] = posterior.predict(z[held], basis[held], with_variance=True)
+            process = self._process.refitted(z[rest], t[rest], basis[rest])
+            mean[held], variance[held] = process.predict(z[held], basis[held], with_variance=True)
         std = np.sqrt(np.maximum(variance, np.finfo(float).tiny))
         self.inflation_ = float(max(1.0, np.sqrt((((t - mean) / std) ** 2).mean())))
         self._held_out, self._held_out_std = mean, self.inflation_ * std
@@ -184,15 +166,9 @@ class PolynomialKriging(RegressorMixin, BaseEstimator):
         """
         table = check_new(self, X)
         z, basis = self._inputs.scaled(table), self._basis(columns_of(table), self.indices_)
-        with few_threads(len(self._posterior.problem.y)):
-            parts = [
-                self._posterior.predict(z[i : i + CHUNK_ROWS], basis[i : i + CHUNK_ROWS], with_variance=return_std)
-                for i in range(0, len(z), CHUNK_ROWS)
-            ]
-        mean = self._scaled.backward(np.concatenate([part for part, _ in parts]))
-        if not return_std:
-            return mean
-        return mean, self._scaled.spread(self.inflation_ * np.sqrt(np.concatenate([part for _, part in parts])))
+        mean, variance = self._process.predict(z, basis, with_variance=return_std)
+        mean = self._scaled.backward(mean)
+        return (mean, self._scaled.spread(self.inflation_ * np.sqrt(variance))) if return_std else mean
 
     def leave_one_out(self) -> tuple[FloatArray, FloatArray]:
         """Mean and standard deviation at every training point as predicted without its fold, trend selected anew.
