@@ -604,7 +604,8 @@ def _repeated(z: FloatArray, y: FloatArray) -> tuple[NDArray[np.int64], NDArray[
     order = np.argsort(first)
     place = np.empty_like(order)
     place[order] = np.arange(len(order))
-    agrees = np.abs(y - y[first[group]]) <= SAME_OUTPUT * np.ptp(y)
+    with np.errstate(over="ignore"):  # outputs too far apart are refused later
+        agrees = np.abs(y - y[first[group]]) <= SAME_OUTPUT * (y.max() - y.min())
     return first[order], place[group], agrees
 
 

@@ -140,19 +140,27 @@ class Kernel:
             np.multiply.reduce(factors.f.reshape(-1, len(out[rows]), len(b)), axis=0, out=out[rows])
         return out
 
-    def slopes(self, theta: FloatArray, a: FloatArray, b: FloatArray, weighted: FloatArray) -> FloatArray:
-        """Derivatives by the hyper-parameters of the correlations' weighted sums over `b`; array of shape (m, size).
+    def slopes(
+        self, theta: FloatArray, a: FloatArray, b: FloatArray, weights: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Correlations, and derivatives of their weighted sums over `b` by the hyper-parameters.
 
         Parameters
         ----------
-        weighted : array of shape (m, n)
-            Correlations of `a` with `b`, each times its weight.
+        weights : array of shape (n,)
+
+        Returns
+        -------
+        correlations : array of shape (m, n)
+        slopes : array of shape (m, size)
         """
-        out = np.empty((len(a), len(theta)))
+        cross, out = np.empty((len(a), len(b))), np.empty((len(a), len(theta)))
         for rows, factors in self._blocks(theta, a, b):
+            np.multiply.reduce(factors.f.reshape(-1, len(out[rows]), len(b)), axis=0, out=cross[rows])
+            weighted = cross[rows] * weights
             for part, values in factors.log_slopes():
-                out[rows, part] = _row_sums(values, weighted[rows])
-        return out
+                out[rows, part] = _row_sums(values, weighted)
+        return cross, out
 
     def input_slopes(self, theta: FloatArray, a: FloatArray, b: FloatArray, weighted: FloatArray) -> FloatArray:
         """Derivatives by the inputs of `a` of the correlations' weighted sums over `b`; array of shape (m, d).

@@ -160,7 +160,7 @@ class NeighbourPosterior:
             away = np.concatenate(
                 [((known[near[i]] - scaled[i]) ** 2).sum(axis=1), ((scaled[:i] - scaled[i]) ** 2).sum(axis=1)]
             )
-            nearest = np.argsort(away, kind="stable")[: near.shape[1]]
+            nearest = np.argsort(away, kind="stable")[:NEIGHBOURS]
             k = near.shape[1]
             old, earlier = near[i][nearest[nearest < k]], nearest[nearest >= k] - k
             others = np.vstack([p.z[old], z[earlier]])
