@@ -46,7 +46,12 @@ FIELDS = ["function", "d", "n", "kind", "seed", "method", "status", "nrmse", "nl
 FIELDS += ["fit_seconds", "predict_seconds", "error"]
 SEEDS = 5
 TEST_POINTS = 3000
-LARGE = {"borehole": (500, 1000, 2000), "piston": (500, 1000, 2000), "robot_arm": (500, 1000, 2000), "friedman": (500, 1000, 2000)}
+LARGE = {
+    "borehole": (500, 1000, 2000),
+    "piston": (500, 1000, 2000),
+    "robot_arm": (500, 1000, 2000),
+    "friedman": (500, 1000, 2000),
+}
 LARGE_SEEDS = 1
 QUICK = ("branin", "friedman", "borehole", "sir_peak")
 
@@ -442,7 +447,13 @@ def goals(done: pd.DataFrame, peers: list[str]) -> pd.DataFrame:
                 own.append(float(found[name].rstrip("%")) / 100)
     for name, own in shares.items():
         if own:
-            add(f"AutoEmulator, {name.split()[0]}: pairs won against the peer that loses least", ">= 75%", min(own), min(own) >= 0.75, ".0%")
+            add(
+                f"AutoEmulator, {name.split()[0]}: pairs won against the peer that loses least",
+                ">= 75%",
+                min(own),
+                min(own) >= 0.75,
+                ".0%",
+            )
     best = against_the_best(small, "auto", peers)
     for kind, part in best.groupby("kind"):
         ratio = geometric(part["ratio"])
@@ -473,7 +484,9 @@ def report() -> None:
     peers = [name for name, method in METHODS.items() if not method.ours and name in set(done["method"])]
     ours = [name for name, method in METHODS.items() if method.ours and name in set(done["method"])]
     order = [name for name in METHODS if name in set(done["method"])]
-    counts = done.groupby("kind").apply(lambda part: f"{part.function.nunique()} functions, {part.seed.nunique()} seeds")
+    counts = done.groupby("kind").apply(
+        lambda part: f"{part.function.nunique()} functions, {part.seed.nunique()} seeds"
+    )
     text = [
         "# Emulators and their peers",
         "",
@@ -520,7 +533,11 @@ def report() -> None:
         text += [markdown(losses) if len(losses) else "Nowhere.", ""]
         text += ["## AutoEmulator against the best peer of each function", "", markdown(best), ""]
     text += ["## Failures", ""]
-    text += [markdown(failed[["function", "n", "seed", "method", "status", "error"]].set_index("function"))] if len(failed) else ["None."]
+    text += (
+        [markdown(failed[["function", "n", "seed", "method", "status", "error"]].set_index("function"))]
+        if len(failed)
+        else ["None."]
+    )
     REPORT.write_text("\n".join(text).rstrip() + "\n")
     print(f"{REPORT.name}: {len(rows)} rows, {len(failed)} failures")
 

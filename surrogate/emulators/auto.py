@@ -18,6 +18,7 @@ from surrogate.emulators.gp.gaussian_process import GaussianProcess
 from surrogate.emulators.polynomial_chaos import PolynomialChaos
 from surrogate.emulators.polynomial_kriging import PolynomialKriging
 from surrogate.emulators.stacking import LEAST_STD, Mixture, average, stack
+from surrogate.emulators.state import Stateful
 from surrogate.emulators.tables import Scaled, check_new, check_training
 from surrogate.space import Categorical, Integer, Ordinal, Space
 
@@ -45,7 +46,7 @@ LEAST_WEIGHT = 1e-4
 UNFIT = (ValueError, np.linalg.LinAlgError, FloatingPointError)
 
 
-class AutoEmulator(RegressorMixin, BaseEstimator):
+class AutoEmulator(Stateful, RegressorMixin, BaseEstimator):
     """Gaussian processes, sparse polynomials and both together, averaged by how well they predict unseen runs.
 
     Parts are Gaussian processes with three kernels, a sparse polynomial chaos expansion, a Gaussian process on the
@@ -202,7 +203,10 @@ class AutoEmulator(RegressorMixin, BaseEstimator):
         for name, part in named:
             attempt(name, part)
         if adds_forest and fitted:
-            rough = min(float((((self._scaled.forward(p.leave_one_out()[0]) - self._scaled.forward(y))) ** 2).mean()) for p in fitted.values())
+            rough = min(
+                float(((self._scaled.forward(p.leave_one_out()[0]) - self._scaled.forward(y)) ** 2).mean())
+                for p in fitted.values()
+            )
             if rough > ROUGH_ERROR or self._has_discrete(table):
                 attempt("forest", self._forest())
         if not fitted:

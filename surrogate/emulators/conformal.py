@@ -12,6 +12,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
+from surrogate.emulators.state import Stateful
 from surrogate.emulators.tables import Scaled, check_new, check_training, fold_of_each, numbers_of
 from surrogate.space import Space
 
@@ -26,7 +27,7 @@ BOOSTING = {"min_samples_leaf": 4, "max_iter": 200, "random_state": 0}
 CHUNK_ROWS = 4096
 
 
-class ConformalEmulator(RegressorMixin, BaseEstimator):
+class ConformalEmulator(Stateful, RegressorMixin, BaseEstimator):
     """Intervals for any regressor by CV+ [1]_: whatever the output looks like, they hold nearly their nominal share.
 
     The regressor is fitted once without each fold. An interval's ends are quantiles, over the training runs, of the
@@ -68,9 +69,7 @@ class ConformalEmulator(RegressorMixin, BaseEstimator):
     True
     """
 
-    def __init__(
-        self, regressor: Any = None, *, folds: int = 10, rng: int | np.random.Generator | None = 0
-    ) -> None:
+    def __init__(self, regressor: Any = None, *, folds: int = 10, rng: int | np.random.Generator | None = 0) -> None:
         self.regressor = regressor
         self.folds = folds
         self.rng = rng

@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.ensemble import ExtraTreesRegressor, RandomForestRegressor
 from sklearn.utils.validation import check_is_fitted
 
+from surrogate.emulators.state import Stateful
 from surrogate.emulators.tables import Scaled, check_new, check_training, conformal_quantile, numbers_of
 from surrogate.space import Space
 
@@ -26,7 +27,7 @@ LEAST_SPREAD = 0.1
 CHUNK_ROWS = 8192
 
 
-class ForestEmulator(RegressorMixin, BaseEstimator):
+class ForestEmulator(Stateful, RegressorMixin, BaseEstimator):
     """Random forest or extremely randomised trees, with intervals that hold what they promise.
 
     Each run is predicted by the trees that were grown without it. The residuals of these out-of-bag predictions, over

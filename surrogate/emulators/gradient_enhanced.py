@@ -13,6 +13,7 @@ from scipy.linalg.lapack import dpotrf, dpotri
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
+from surrogate.emulators.state import Stateful
 from surrogate.emulators.tables import Scaled, check_new, check_training
 from surrogate.emulators.threads import few_threads
 
@@ -54,7 +55,7 @@ KERNELS: dict[str, Callable[[FloatArray], tuple[FloatArray, ...]]] = {
 }
 
 
-class GradientEnhanced(RegressorMixin, BaseEstimator):
+class GradientEnhanced(Stateful, RegressorMixin, BaseEstimator):
     """Gaussian process conditioned on outputs and on their derivatives by the inputs.
 
     An adjoint solver gives all derivatives at about the price of one more run; with d inputs they are worth up to d
@@ -144,11 +145,12 @@ class GradientEnhanced(RegressorMixin, BaseEstimator):
         self._scaled = Scaled.of(y)
         z = (x - self._low) / self._width
         # The first of repeated points counts.
-        self._rows = np.sort(np.unique(z, axis=0, return_index=True)[1])
-        self._group = np.unique(z[self._rows], axis=0, return_inverse=True), np.unique(z, axis=0, return_inverse=True)
-        self._z = z[self._rows]
+        _, first, group = np.unique(z, axis=0, return_index=True, return_inverse=True)
+        order = np.argsort(first)
+        rows, self._group = first[order], np.argsort(order)[group.ravel()]
+        self._z = z[rows]
         unit = self._scaled.spread(np.ones(1))[0] or 1.0
-        targets = np.column_stack([self._scaled.forward(y), slopes * self._width / unit])[self._rows]
+        targets = np.column_stack([self._scaled.forward(y), slopes * self._width / unit])[rows]
         self._known = np.isfinite(targets)
         # One value after another: all outputs, then the derivatives by the first input, ...
         self._t = targets.T[self._known.T]
@@ -262,7 +264,9 @@ class GradientEnhanced(RegressorMixin, BaseEstimator):
                 return lower, nugget
             nugget *= 10.0
             if nugget > MAX_NUGGET:
-                raise np.linalg.LinAlgError(f"the covariance of {len(matrix)} values is singular with nugget {nugget:g}")
+                raise np.linalg.LinAlgError(
+                    f"the covariance of {len(matrix)} values is singular with nugget {nugget:g}"
+                )
 
     def _likelihood(self, log_scales: FloatArray) -> tuple[float, FloatArray]:
         """Minus the restricted log likelihood, mean and variance profiled out, and its gradient."""
@@ -344,8 +348,4 @@ class GradientEnhanced(RegressorMixin, BaseEstimator):
             block = np.linalg.pinv(projected[np.ix_(own, own)], hermitian=True)
             mean[i] = self._t[own[0]] - (block @ weights[own])[0]
             std[i] = np.sqrt(self._variance * max(block[0, 0], np.finfo(float).tiny))
-        (_, here), (_, all_rows) = self._group
-        place = np.empty(len(here), dtype=np.int64)
-        place[here.ravel()] = np.arange(len(here))
-        back = place[all_rows.ravel()]
-        return self._scaled.backward(mean)[back], self._scaled.spread(std)[back]
+        return self._scaled.backward(mean)[self._group], self._scaled.spread(std)[self._group]

@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from surrogate.emulators.gp.inputs import Inputs
+from surrogate.emulators.state import Stateful
 from surrogate.emulators.tables import Scaled, check_new, check_training
 from surrogate.emulators.trended import TrendedProcess, check_kernel
 from surrogate.space import Space
@@ -25,7 +26,7 @@ IntArray = NDArray[np.int64]
 AUTO_KERNELS = ("matern52", "squared_exponential")
 
 
-class MultiFidelity(RegressorMixin, BaseEstimator):
+class MultiFidelity(Stateful, RegressorMixin, BaseEstimator):
     """Gaussian process of the truest simulator that learns from cheaper, less true ones.
 
     Level 0 is the truest. Each level is the next cheaper one times a factor, plus a Gaussian process for what differs:

@@ -192,7 +192,9 @@ def functions_of(parameter: Parameter) -> Functions:
         levels = parameter.high - parameter.low + 1
         if parameter.log or levels > MAX_LEVELS:
             return legendre("unit", parameter=parameter)
-        return numeric("affine", np.arange(parameter.low, parameter.high + 1.0), np.full(int(levels), 1 / levels), parameter)
+        return numeric(
+            "affine", np.arange(parameter.low, parameter.high + 1.0), np.full(int(levels), 1 / levels), parameter
+        )
     if not isinstance(parameter, Real):
         raise TypeError(f"no polynomials are known for a parameter of type {type(parameter).__name__}")
     if parameter.distribution is None:
@@ -200,7 +202,9 @@ def functions_of(parameter: Parameter) -> Functions:
     distribution = parameter.distribution
     if distribution.dist.name == "norm":
         return hermite("affine", float(distribution.mean()), float(distribution.std()), parameter)
-    median, *ends = (float(v) for v in (distribution.ppf(0.5), *_tails(distribution, 1e-3), *_tails(distribution, 1e-12)))
+    median, *ends = (
+        float(v) for v in (distribution.ppf(0.5), *_tails(distribution, 1e-3), *_tails(distribution, 1e-12))
+    )
     near, far = np.abs(np.array(ends).reshape(2, 2) - median)
     if not (np.isfinite(far).all() and (far <= HEAVY_TAIL * near).all()):
         return hermite("score", parameter=parameter)
@@ -217,7 +221,9 @@ def _tails(distribution: Any, share: float) -> tuple[float, float]:
 def _quadrature(distribution: Any) -> tuple[FloatArray, FloatArray]:
     """Gauss-Legendre nodes and weights of a distribution, panel by panel between its quantiles."""
     shares = [1e-16, 1e-13, 1e-10, 1e-7, 1e-5, 1e-3, 1e-2, 0.1, 0.25]
-    edges = [distribution.ppf(s) for s in shares] + [distribution.ppf(0.5)] + [distribution.isf(s) for s in shares[::-1]]
+    edges = (
+        [distribution.ppf(s) for s in shares] + [distribution.ppf(0.5)] + [distribution.isf(s) for s in shares[::-1]]
+    )
     support = [end for end in distribution.support() if np.isfinite(end)]
     edges = np.unique(np.array([*edges, *support], dtype=float))
     t, w = np.polynomial.legendre.leggauss(PANEL_NODES)

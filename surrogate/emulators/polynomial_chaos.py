@@ -20,6 +20,7 @@ from surrogate.emulators.orthogonal import (
     observed,
     products,
 )
+from surrogate.emulators.state import Stateful
 from surrogate.emulators.tables import Scaled, check_new, check_training, columns_of, fold_of_each
 from surrogate.emulators.threads import few_threads
 from surrogate.space import Space
@@ -98,9 +99,7 @@ class _Path:
         return np.asarray(scipy.linalg.solve_triangular(self.triangle, self.projections * kept, check_finite=False))
 
 
-def _take_in(
-    columns: FloatArray, z: FloatArray, fold: IntArray, rule: str, penalty: FloatArray, most: int
-) -> _Path:
+def _take_in(columns: FloatArray, z: FloatArray, fold: IntArray, rule: str, penalty: FloatArray, most: int) -> _Path:
     """One path by orthogonal least squares or least angle regression, with all runs and without each fold.
 
     Parameters
@@ -213,7 +212,9 @@ class _LeastAngle:
         if self._level is None or self._fitted is None:
             # Of the constant alone the regression is taken at once, and its terms' correlations start there.
             self._fitted = regression
-            self._covariance = self._covariance * self._scale - ((self._used * regression) @ self._columns) * self._scale
+            self._covariance = (
+                self._covariance * self._scale - ((self._used * regression) @ self._columns) * self._scale
+            )
             chosen = np.where(free, np.abs(self._covariance), -1.0).argmax(axis=1)
             self._level = np.abs(self._covariance[f, chosen])
             return np.asarray(chosen)
@@ -221,7 +222,9 @@ class _LeastAngle:
         slope = ((self._used * ahead) @ self._columns) * self._scale
         level = self._level[:, None]
         with np.errstate(divide="ignore", invalid="ignore"):
-            steps = np.stack([(level - self._covariance) / (level - slope), (level + self._covariance) / (level + slope)])
+            steps = np.stack(
+                [(level - self._covariance) / (level - slope), (level + self._covariance) / (level + slope)]
+            )
         steps = np.where((steps > 1e-12) & (steps <= 1.0) & free, steps, np.inf).min(axis=0)
         chosen = steps.argmin(axis=1)
         step = steps[f, chosen]
@@ -234,7 +237,7 @@ class _LeastAngle:
         return np.asarray(chosen)
 
 
-class PolynomialChaos(RegressorMixin, BaseEstimator):
+class PolynomialChaos(Stateful, RegressorMixin, BaseEstimator):
     """Sparse regression on orthonormal polynomials, averaged over truncations by their cross-validation error.
 
     Candidate terms are products of polynomials up to a degree in the q-norm. Terms are taken in one by one; how many,

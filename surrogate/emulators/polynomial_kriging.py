@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from surrogate.emulators.gp.inputs import Inputs
 from surrogate.emulators.orthogonal import products
 from surrogate.emulators.polynomial_chaos import PolynomialChaos
+from surrogate.emulators.state import Stateful
 from surrogate.emulators.tables import check_new, check_training, columns_of
 from surrogate.emulators.trended import TrendedProcess, check_kernel
 from surrogate.space import Space
@@ -26,7 +27,7 @@ IntArray = NDArray[np.int64]
 TREND_SHARE = 0.4
 
 
-class PolynomialKriging(RegressorMixin, BaseEstimator):
+class PolynomialKriging(Stateful, RegressorMixin, BaseEstimator):
     """Gaussian process on a trend of the terms that a sparse polynomial chaos expansion selects.
 
     Parameters

@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from surrogate.emulators.gp.inputs import Inputs
+from surrogate.emulators.state import Stateful
 from surrogate.emulators.tables import Scaled, check_new, check_training
 from surrogate.emulators.threads import few_threads
 from surrogate.space import Space
@@ -67,7 +68,7 @@ CHUNK_ROWS = 4096
 
 
 @dataclass(frozen=True, eq=False)
-class _Solved:
+class Solved:
     """Coefficients, and the inverse of the matrix that gave them.
 
     Attributes
@@ -102,7 +103,7 @@ class _Solved:
         return np.where(known, self.coefficients[:n] / safe, y - y.mean()), np.where(known, 1.0 / safe, np.inf)
 
 
-class RadialBasis(RegressorMixin, BaseEstimator):
+class RadialBasis(Stateful, RegressorMixin, BaseEstimator):
     """Radial basis functions with a polynomial tail; function, shape and smoothing by closed-form leave-one-out.
 
     Parameters
@@ -203,7 +204,7 @@ class RadialBasis(RegressorMixin, BaseEstimator):
         if self.degree is not None and self.degree not in (-1, 0, 1, 2):
             raise ValueError(f"degree must be -1, 0, 1 or 2, got {self.degree}")
 
-    def _best(self, points: FloatArray, t: FloatArray) -> _Solved:
+    def _best(self, points: FloatArray, t: FloatArray) -> Solved:
         n, d = points.shape
         spacing = n ** (-1.0 / d)
         smoothings = SMOOTHINGS if self.smoothing == "auto" else (float(self.smoothing),)
@@ -311,7 +312,7 @@ def _tail(z: FloatArray, degree: int) -> NDArray[np.int64]:
     return found[np.sort(np.unique(np.append(good, 0)))][: max(1, n - 1)]
 
 
-def _solve(points: FloatArray, t: FloatArray, name: str, shape: float, smoothing: float, degree: int | None) -> _Solved:
+def _solve(points: FloatArray, t: FloatArray, name: str, shape: float, smoothing: float, degree: int | None) -> Solved:
     terms = _tail(points, FUNCTIONS[name].degree if degree is None else degree)
     n, p = len(points), len(terms)
     matrix = np.zeros((n + p, n + p))
@@ -332,5 +333,5 @@ def _solve(points: FloatArray, t: FloatArray, name: str, shape: float, smoothing
             # Points that lie close together, or a flat function: the inverse is rounding errors.
             exact = np.abs(matrix @ coefficients - right).max()
         if exact < 1e-6 or ridge > 1e-2 * largest:
-            return _Solved(name, shape, smoothing, terms, points, coefficients, 0.5 * (inverse + inverse.T))
+            return Solved(name, shape, smoothing, terms, points, coefficients, 0.5 * (inverse + inverse.T))
         ridge = max(10.0 * ridge, 1e-14 * largest)

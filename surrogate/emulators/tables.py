@@ -13,7 +13,16 @@ from sklearn.utils.validation import check_is_fitted, check_X_y, validate_data
 
 from surrogate.space import Categorical, Space
 
-__all__ = ["Scaled", "check_new", "check_training", "columns_of", "conformal_quantile", "fold_of_each", "numbers_of"]
+__all__ = [
+    "Scaled",
+    "check_new",
+    "check_training",
+    "check_training_many",
+    "columns_of",
+    "conformal_quantile",
+    "fold_of_each",
+    "numbers_of",
+]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -38,6 +47,25 @@ def check_training(estimator: Any, X: Any, y: Any, space: Space | None, *, least
         estimator.feature_names_in_ = np.array(space.names, dtype=object)
     estimator.space_ = space
     return table, np.asarray(y, dtype=np.float64)
+
+
+def check_training_many(
+    estimator: Any, X: Any, y: Any, space: Space | None, *, least: int = 2
+) -> tuple[Any, FloatArray]:
+    """As :func:`check_training` for outputs of any shape (n, ...)."""
+    # A column of a table may hold one array a cell.
+    y = np.array(y.tolist()) if isinstance(y, pd.Series) else y
+    shape = () if y is None else np.asarray(y).shape[1:]
+    flat = np.reshape(y, (len(y), -1)) if len(shape) > 1 else y
+    if space is None:
+        options = {"multi_output": True, "y_numeric": True, "ensure_min_samples": least}
+        table, flat = validate_data(estimator, X, flat, dtype=np.float64, **options)
+        estimator.space_ = None
+    else:
+        rows = np.zeros((len(X), 1))
+        flat = check_X_y(rows, flat, multi_output=True, y_numeric=True, ensure_min_samples=least)[1]
+        table, _ = check_training(estimator, X, np.zeros(len(X)), space, least=least)
+    return table, np.asarray(flat, dtype=np.float64).reshape(len(flat), *shape)
 
 
 def check_new(estimator: Any, X: Any) -> Any:
