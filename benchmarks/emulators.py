@@ -5,8 +5,8 @@
     python benchmarks/emulators.py --methods auto --again   # only ours, anew, after a change
     python benchmarks/emulators.py --report             # the report from the rows there are
 
-Every row (function, runs, seed, method) goes into ``results/emulators.csv`` as soon as it is known; what is there is not
-computed again, so that a benchmark that was interrupted goes on. Each method works in a process of its own: whatever
+Every row (function, runs, seed, method) goes into ``results/emulators.csv`` as soon as it is known; what is there is
+not computed again, so that a benchmark that was interrupted goes on. Each method works in a process of its own: whatever
 raises, crashes or takes too long is a row with that status. Peers that are not installed are left out and named.
 
 Needs, besides this package: smt, egobox, openturns, botorch.
@@ -29,9 +29,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"):
-    os.environ.setdefault(_name, "1")
-
 import numpy as np
 import pandas as pd
 import scipy.stats
@@ -41,6 +38,9 @@ from scipy.stats import qmc
 HERE = Path(__file__).parent
 TABLE = HERE / "results" / "emulators.csv"
 REPORT = HERE / "results" / "emulators.md"
+
+# Threads of linear algebra: in the workers, which are started with these.
+ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
 
 FIELDS = ["function", "d", "n", "kind", "seed", "method", "status", "nrmse", "nlpd", "coverage", "crps"]
 FIELDS += ["fit_seconds", "predict_seconds", "error"]
@@ -564,6 +564,7 @@ def main() -> None:
         names = [name for name in names if name != "smt_krg"]
     if asked.small:
         LARGE.clear()
+    os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
     if not asked.report:
         compute(names, asked.quick, 1 if asked.quick else asked.seeds, asked.again)
     report()

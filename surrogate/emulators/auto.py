@@ -309,10 +309,8 @@ class AutoEmulator(Stateful, RegressorMixin, BaseEstimator):
         """
         table = check_new(self, X)
         if not return_std:
-            means = np.array([part.predict(table) for part in self.parts_.values()])
-            return self._weights @ means
-        means, stds = self._each(table)
-        return self._mix(means, stds)
+            return self._weights @ np.array([part.predict(table) for part in self.parts_.values()])
+        return self._mix(*self._each(table))
 
     def _each(self, table: Any) -> tuple[list[FloatArray], list[FloatArray]]:
         found = [part.predict(table, return_std=True) for part in self.parts_.values()]

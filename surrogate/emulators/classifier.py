@@ -216,7 +216,7 @@ class ProbabilityEmulator(Stateful, ClassifierMixin, BaseEstimator):
             raise ValueError("y holds only one class; runs of both kinds are needed to tell them apart")
         labels = of_interest.astype(float)
         extra = () if self.space_ is None else (self.space_,)
-        candidates = {
+        candidates: dict[str, Any] = {
             "gaussian process": GaussianProcess(kernel="matern52", noise="estimate", warp=None),
             "forest": ForestEmulator(kind="random_forest", rng=self.rng),
         }

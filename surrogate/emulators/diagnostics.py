@@ -178,7 +178,7 @@ def interval_coverage_curve(
     y, m, s = _checked(actual, mean, std)
     wanted = np.append(np.arange(1, 20) / 20, 0.99) if levels is None else np.asarray(levels, dtype=float)
     if wanted.ndim != 1 or not ((wanted > 0) & (wanted < 1)).all():
-        raise ValueError(f"levels must lie in (0, 1), got {levels}")
+        raise ValueError(f"levels must lie in (0, 1), got {wanted}")
     half = scipy.stats.norm.ppf(0.5 + wanted / 2)
     inside = (np.abs(y - m)[:, None] <= half * s[:, None]).mean(axis=0)
     n = len(y)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Self, overload
+from typing import Any, Literal, Self, overload
 
 import numpy as np
 import pandas as pd
@@ -179,9 +179,9 @@ class FunctionalEmulator(Stateful, RegressorMixin, BaseEstimator):
         return np.column_stack([mean for mean, _ in found]), np.column_stack([std for _, std in found])
 
     @overload
-    def predict(self, X: ArrayLike, return_std: bool = False) -> FloatArray: ...
+    def predict(self, X: ArrayLike, return_std: Literal[False] = False) -> FloatArray: ...
     @overload
-    def predict(self, X: ArrayLike, return_std: bool) -> tuple[FloatArray, FloatArray]: ...
+    def predict(self, X: ArrayLike, return_std: Literal[True]) -> tuple[FloatArray, FloatArray]: ...
     def predict(self, X: ArrayLike, return_std: bool = False) -> Any:
         """Mean, and standard deviation if asked for, of the output at new points.
 

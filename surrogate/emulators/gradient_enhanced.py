@@ -66,7 +66,7 @@ class GradientEnhanced(Stateful, RegressorMixin, BaseEstimator):
     kernel : {"squared_exponential", "matern52"}
         Product over the inputs.
     nugget : float
-        Added to the diagonal of the correlation matrix, relative; raised by powers of ten where that is nearly singular.
+        Added to the diagonal of the correlation matrix, relative; raised by powers of ten where it is nearly singular.
     n_starts : int
         Number of starting points of the likelihood's optimiser.
 
@@ -125,8 +125,8 @@ class GradientEnhanced(Stateful, RegressorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If an option is not allowed, shapes do not match, a value is not a finite number, or there are fewer than two
-            rows.
+            If an option is not allowed, shapes do not match, a value is not a finite number, or there are fewer than
+            two rows.
         """
         if self.kernel not in KERNELS:
             raise ValueError(f"kernel must be one of {sorted(KERNELS)}, got {self.kernel!r}")
@@ -173,11 +173,14 @@ class GradientEnhanced(Stateful, RegressorMixin, BaseEstimator):
             found = []
             scales = np.geomspace(0.3, 3.0, self.n_starts) if self.n_starts > 1 else np.array([1.0])
             for start in np.log(scales) + 0.5 * np.log(d):
-                bounds = [tuple(np.log(LENGTH_SCALE_BOUNDS))] * d
-                options = {"maxiter": ITERATIONS, "ftol": 1e-8}
                 found.append(
                     scipy.optimize.minimize(
-                        objective, np.full(d, start), jac=True, method="L-BFGS-B", bounds=bounds, options=options
+                        objective,
+                        np.full(d, start),
+                        jac=True,
+                        method="L-BFGS-B",
+                        bounds=[tuple(np.log(LENGTH_SCALE_BOUNDS))] * d,
+                        options={"maxiter": ITERATIONS, "ftol": 1e-8},
                     )
                 )
             log_scales = np.asarray(min(found, key=lambda one: float(one.fun)).x)

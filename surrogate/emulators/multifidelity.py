@@ -127,8 +127,9 @@ class MultiFidelity(Stateful, RegressorMixin, BaseEstimator):
         # One unit for all levels, the truest's own centre and spread.
         self._scaled = Scaled.of(np.concatenate(outputs))
         self._processes: list[TrendedProcess] = [None] * self.n_levels_  # type: ignore[list-item]
-        for l in reversed(range(self.n_levels_)):
-            self._fit_level(l, self._inputs.scaled(tables[l]), self._scaled.forward(outputs[l]))
+        for number in reversed(range(self.n_levels_)):
+            z, t = self._inputs.scaled(tables[number]), self._scaled.forward(outputs[number])
+            self._fit_level(number, z, t)
         self.scales_ = np.array([process.coefficients[-1] for process in self._processes[:-1]])
         self.kernels_ = [process.kernel for process in self._processes]
         return self
@@ -146,7 +147,7 @@ class MultiFidelity(Stateful, RegressorMixin, BaseEstimator):
             found = np.unique(number)
             if not np.array_equal(found, np.arange(len(found))):
                 raise ValueError(f"levels must be numbered 0 (the truest), 1, ... without a gap, got {found.tolist()}")
-            masks = [number == l for l in found]
+            masks = [number == one for one in found]
             rows = [X[mask] if isinstance(X, pd.DataFrame) else np.asarray(X)[mask] for mask in masks]
             return list(zip(rows, (np.asarray(y)[mask] for mask in masks)))
         if isinstance(X, Sequence) and not isinstance(X, str) and len(X) and np.ndim(X[0]) == 2:
@@ -155,29 +156,29 @@ class MultiFidelity(Stateful, RegressorMixin, BaseEstimator):
             return list(zip(X, y))
         return [(X, y)]
 
-    def _fit_level(self, l: int, z: FloatArray, t: FloatArray) -> None:
+    def _fit_level(self, number: int, z: FloatArray, t: FloatArray) -> None:
         # Of a repeated point the mean output counts.
         points, group = np.unique(z, axis=0, return_inverse=True)
         group = group.ravel()
         t = np.bincount(group, t) / np.bincount(group)
         kernels = AUTO_KERNELS if self.kernel == "auto" else (self.kernel,)
-        basis = self._basis(l, points, *self._below(l, points, with_variance=False)[:1])
-        self._processes[l] = TrendedProcess.fit(points, t, basis, kernels, self.nugget, self.n_starts)
-        if l == 0:
+        basis = self._basis(number, points, *self._below(number, points, with_variance=False)[:1])
+        self._processes[number] = TrendedProcess.fit(points, t, basis, kernels, self.nugget, self.n_starts)
+        if number == 0:
             self._group = group
 
-    def _below(self, l: int, z: FloatArray, *, with_variance: bool) -> tuple[FloatArray | None, FloatArray | None]:
+    def _below(self, number: int, z: FloatArray, *, with_variance: bool) -> tuple[FloatArray | None, FloatArray | None]:
         """Prediction of the next cheaper level, if there is one."""
-        if l + 1 == self.n_levels_:
+        if number + 1 == self.n_levels_:
             return None, None
-        return self._predict_level(l + 1, z, with_variance=with_variance)
+        return self._predict_level(number + 1, z, with_variance=with_variance)
 
-    def _basis(self, l: int, z: FloatArray, below: FloatArray | None) -> FloatArray:
+    def _basis(self, number: int, z: FloatArray, below: FloatArray | None) -> FloatArray:
         """Trend functions of a level: polynomial of the difference, then the level below."""
         columns = [np.ones(len(z))]
         if below is None:
             return np.column_stack(columns)
-        process = self._processes[l]
+        process = self._processes[number]
         # As many as its runs can tell apart: those of a fitted level, else what leaves a third of the runs.
         width = process.posterior.problem.basis.shape[1] if process is not None else self._width(z, below)
         if width > 2:
@@ -191,10 +192,10 @@ class MultiFidelity(Stateful, RegressorMixin, BaseEstimator):
         full = np.column_stack([np.ones(n), 2.0 * z - 1.0, below])
         return full.shape[1] if np.linalg.matrix_rank(full, tol=1e-9 * np.sqrt(n)) == full.shape[1] else 2
 
-    def _predict_level(self, l: int, z: FloatArray, *, with_variance: bool) -> tuple[FloatArray, FloatArray]:
-        below, uncertain = self._below(l, z, with_variance=with_variance)
-        process = self._processes[l]
-        mean, variance = process.predict(z, self._basis(l, z, below), with_variance=with_variance)
+    def _predict_level(self, number: int, z: FloatArray, *, with_variance: bool) -> tuple[FloatArray, FloatArray]:
+        below, uncertain = self._below(number, z, with_variance=with_variance)
+        process = self._processes[number]
+        mean, variance = process.predict(z, self._basis(number, z, below), with_variance=with_variance)
         if with_variance and uncertain is not None:
             # Le Gratiet and Garnier (2014), eq. 8.
             variance = variance + process.coefficients[-1] ** 2 * uncertain

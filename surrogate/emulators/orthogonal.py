@@ -17,7 +17,7 @@ __all__ = ["Contrasts", "Functions", "Polynomials", "functions_of", "hyperbolic_
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-# Highest degree of one input. Beyond it monomials of neighbouring degrees look alike on the few runs there are.
+# Highest degree of one input. Beyond it monomials of neighbouring degrees look alike on few runs.
 MAX_DEGREE = 20
 
 # A distribution whose far tail reaches more than this many times as far as its near one (probabilities 1e-12 and 1e-3)
@@ -25,7 +25,7 @@ MAX_DEGREE = 20
 # lognormal of unit shape 50.
 HEAVY_TAIL = 6.0
 
-# Whole numbers up to this many get polynomials orthonormal on exactly these; of more a continuous range is a fair image.
+# Up to this many whole numbers get polynomials orthonormal on exactly these; of more a continuous range is a fair image.
 MAX_LEVELS = 200
 
 # Quadrature of a distribution: panels between quantiles down to 1e-16 on both sides, and nodes in each.
@@ -103,7 +103,7 @@ class Polynomials:
 
 @dataclass(frozen=True, eq=False)
 class Contrasts:
-    """Functions of a category, orthonormal where all its values are equally likely: the constant and Helmert's contrasts.
+    """Functions of a category, orthonormal if its values are equally likely: the constant and Helmert's contrasts.
 
     Attributes
     ----------
@@ -220,12 +220,9 @@ def _tails(distribution: Any, share: float) -> tuple[float, float]:
 
 def _quadrature(distribution: Any) -> tuple[FloatArray, FloatArray]:
     """Gauss-Legendre nodes and weights of a distribution, panel by panel between its quantiles."""
-    shares = [1e-16, 1e-13, 1e-10, 1e-7, 1e-5, 1e-3, 1e-2, 0.1, 0.25]
-    edges = (
-        [distribution.ppf(s) for s in shares] + [distribution.ppf(0.5)] + [distribution.isf(s) for s in shares[::-1]]
-    )
-    support = [end for end in distribution.support() if np.isfinite(end)]
-    edges = np.unique(np.array([*edges, *support], dtype=float))
+    shares = np.array([1e-16, 1e-13, 1e-10, 1e-7, 1e-5, 1e-3, 1e-2, 0.1, 0.25, 0.5])
+    support = np.array([end for end in distribution.support() if np.isfinite(end)])
+    edges = np.unique(np.concatenate([distribution.ppf(shares), distribution.isf(shares), support]))
     t, w = np.polynomial.legendre.leggauss(PANEL_NODES)
     half = np.diff(edges)[:, None] / 2
     nodes = (edges[:-1, None] + half * (1 + t)).ravel()
@@ -273,8 +270,8 @@ def hyperbolic_indices(
                 stack.append((j + 1, left - float(costs[j][k]), (*term, (j, int(k) + 1))))
     out = np.zeros((len(terms), d), dtype=np.int64)
     for i, term in enumerate(terms):
-        for j, k in term:
-            out[i, j] = k
+        for j, own in term:
+            out[i, j] = own
     total = np.array([sum(degrees[j][k] for j, k in term) for term in terms])
     return out[np.lexsort((*out.T, (out > 0).sum(axis=1), total))]
 

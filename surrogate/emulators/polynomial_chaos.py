@@ -1,4 +1,4 @@
-"""Sparse polynomial chaos: regression on products of polynomials that are orthonormal under the inputs' distribution."""
+"""Sparse polynomial chaos: regression on products of polynomials orthonormal under the inputs' distribution."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def _take_in(columns: FloatArray, z: FloatArray, fold: IntArray, rule: str, pena
             good = np.ones(folds + 1, dtype=bool)
         else:
             free = (square > floor) & ~out_of_reach
-            good = free.any(axis=1)
+            good = np.asarray(free.any(axis=1))
             if not good[-1]:
                 break
             with np.errstate(divide="ignore", invalid="ignore"):

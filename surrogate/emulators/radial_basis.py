@@ -44,7 +44,7 @@ class _Function:
 
 FUNCTIONS: dict[str, _Function] = {
     "linear": _Function(lambda r: -r, 0),
-    "thin_plate": _Function(lambda r: xlogy(r**2, r), 1),
+    "thin_plate": _Function(lambda r: np.asarray(xlogy(r**2, r), dtype=float), 1),
     "cubic": _Function(lambda r: r**3, 1),
     "quintic": _Function(lambda r: -(r**5), 2),
     "multiquadric": _Function(lambda r: -np.sqrt(1.0 + r**2), 0, True),
@@ -288,7 +288,7 @@ def _radial(name: str, shape: float, a: FloatArray, b: FloatArray) -> FloatArray
 
 
 def _monomials(z: FloatArray, terms: NDArray[np.int64]) -> FloatArray:
-    return np.prod((2.0 * z[:, None, :] - 1.0) ** terms, axis=2)
+    return np.asarray(np.prod((2.0 * z[:, None, :] - 1.0) ** terms, axis=2))
 
 
 def _tail(z: FloatArray, degree: int) -> NDArray[np.int64]:
@@ -309,7 +309,7 @@ def _tail(z: FloatArray, degree: int) -> NDArray[np.int64]:
     size = np.abs(np.diag(r))
     good = order[: len(size)][size > 1e-9 * size[0]]
     # Low degrees first where there are too many.
-    return found[np.sort(np.unique(np.append(good, 0)))][: max(1, n - 1)]
+    return np.asarray(found[np.sort(np.unique(np.append(good, 0)))][: max(1, n - 1)])
 
 
 def _solve(points: FloatArray, t: FloatArray, name: str, shape: float, smoothing: float, degree: int | None) -> Solved:

@@ -37,8 +37,8 @@ RECORDS = {
 class Stateful(Saved):
     """Gives an estimator ``save`` and the rest of the contract of saving: its attributes are its state.
 
-    Attributes may be numbers, text, arrays, tables, lists, dictionaries with names as keys, a space, estimators that can
-    be saved, and the records named in ``RECORDS``.
+    Attributes may be numbers, text, arrays, tables, lists, dictionaries with names as keys, a space, estimators that
+    can be saved, and the records named in ``RECORDS``.
     """
 
     def get_state(self) -> tuple[Arrays, dict[str, Any]]:

@@ -100,9 +100,9 @@ def plot_pit(values: ArrayLike, bins: int = 10, ax: Axes | None = None) -> Axes:
     """
     ax = axes(ax)
     found = np.asarray(values, dtype=float)
-    low, high = scipy.stats.binom.ppf([0.025, 0.975], len(found), 1 / bins)
+    low, high = (float(scipy.stats.binom.ppf(share, len(found), 1 / bins)) for share in (0.025, 0.975))
     ax.axhspan(low, high, color=SHADE, linewidth=0, label="honest, with 95% probability in each")
-    ax.hist(found, bins=np.linspace(0, 1, bins + 1), color=OTHER, edgecolor="white", linewidth=0.8)
+    ax.hist(found, bins=np.linspace(0, 1, bins + 1).tolist(), color=OTHER, edgecolor="white", linewidth=0.8)
     ax.set(xlim=(0, 1), xlabel="predicted probability of less than the actual output", ylabel="runs")
     ax.legend(frameon=False, fontsize="small")
     return ax
@@ -178,7 +178,7 @@ def plot_weights(scores: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """
     ax = axes(ax)
     known = scores[scores["q2"].notna()].iloc[::-1]
-    places = np.arange(len(known))
+    places = list(range(len(known)))
     ax.barh(places, known["weight"], color=LINE)
     for place, (weight, q2) in zip(places, zip(known["weight"], known["q2"])):
         ax.text(weight + 0.01, place, f"Q2 {q2:.4f}", va="center", fontsize="small")
