@@ -8,9 +8,19 @@ from .connectors.umbridge import UMBridgeSimulator
 from .connectors.umbridge_server import UMBridgeServer, serve_umbridge
 from .designs.latin_hypercube import latin_hypercube
 from .designs.sobol import sobol
-from .emulators.diagnostics import Diagnostics, diagnose, leave_one_out_table
+from .emulators.auto import AutoEmulator
+from .emulators.classifier import ProbabilityEmulator
+from .emulators.conformal import ConformalEmulator
+from .emulators.diagnostics import Diagnostics, crps, diagnose, interval_coverage_curve, leave_one_out_table, pit
 from .emulators.exporting import export_python
+from .emulators.forest import ForestEmulator
+from .emulators.functional import FunctionalEmulator, MultiOutput
 from .emulators.gp.gaussian_process import GaussianProcess
+from .emulators.gradient_enhanced import GradientEnhanced
+from .emulators.multifidelity import MultiFidelity
+from .emulators.polynomial_chaos import PolynomialChaos
+from .emulators.polynomial_kriging import PolynomialKriging
+from .emulators.radial_basis import RadialBasis
 from .emulators.saving import load_emulator
 from .errors import (
     ConditionError,
@@ -34,6 +44,7 @@ from .study import Study, load_study, report_study, run_study
 __version__: str
 
 __all__ = [
+    "AutoEmulator",
     "Box",
     "CSVParser",
     "Categorical",
@@ -41,18 +52,28 @@ __all__ = [
     "CommandSimulator",
     "Condition",
     "ConditionError",
+    "ConformalEmulator",
     "Diagnostics",
     "EmulatorFileError",
     "FMUSimulator",
+    "ForestEmulator",
     "FunctionSimulator",
+    "FunctionalEmulator",
     "GaussianProcess",
+    "GradientEnhanced",
     "Integer",
     "InvalidInputError",
     "JSONParser",
+    "MultiFidelity",
+    "MultiOutput",
     "Ordinal",
     "Output",
     "Parameter",
+    "PolynomialChaos",
+    "PolynomialKriging",
     "Prim",
+    "ProbabilityEmulator",
+    "RadialBasis",
     "Real",
     "RegexParser",
     "RunAbortedError",
@@ -71,14 +92,17 @@ __all__ = [
     "UMBridgeServer",
     "UMBridgeSimulator",
     "available_simulators",
+    "crps",
     "diagnose",
     "export_python",
+    "interval_coverage_curve",
     "latin_hypercube",
     "leave_one_out_table",
     "load_emulator",
     "load_simulator",
     "load_study",
     "of_interest",
+    "pit",
     "report",
     "report_study",
     "run",
