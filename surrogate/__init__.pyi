@@ -1,4 +1,4 @@
-from .boxes.box import Box
+from .boxes.box import Box, BoxUnion
 from .boxes.prim import Prim
 from .conditions import Condition, of_interest
 from .designs.latin_hypercube import latin_hypercube
@@ -34,6 +34,7 @@ __version__: str
 
 __all__ = [
     "Box",
+    "BoxUnion",
     "Categorical",
     "Condition",
     "ConditionError",
