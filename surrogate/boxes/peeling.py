@@ -507,7 +507,7 @@ class Peeling:
         """
         steps = len(self.low_path)
         self.bits = int(SIDES * self.d).bit_length()
-        kind = np.int32 if steps << self.bits < 2**31 else np.int64
+        kind: Any = np.int32 if steps << self.bits < 2**31 else np.int64
         self.never = steps << self.bits
         self.first, self.second = np.full(self.n, self.never, dtype=kind), np.full(self.n, self.never, dtype=kind)
         low, high = np.array(self.low_path), np.array(self.high_path)

@@ -101,7 +101,7 @@ class InputTable:
                 columns = [Column(str(name), "real") for name in frame.columns]
                 values = frame.to_numpy()
             else:
-                coded = [_coded(str(name), frame[name], None if space is None else space[name]) for name in frame]
+                coded = [_coded(str(name), frame[name], None if space is None else space[str(name)]) for name in frame]
                 columns = [column for column, _ in coded]
                 values = np.empty((len(frame), len(coded)), order="F")
                 for j, (_, numbers) in enumerate(coded):
