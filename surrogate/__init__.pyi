@@ -1,5 +1,10 @@
+from .boxes.best_interval import BestInterval
 from .boxes.box import Box, BoxUnion
+from .boxes.bumping import BumpedPrim
+from .boxes.cart import CartBoxes
 from .boxes.prim import Prim
+from .boxes.quality import box_quality, consistency, interpretability, trajectory_quality
+from .boxes.resampling import Resampled, held_out_quality, quality_intervals, resample
 from .conditions import Condition, of_interest
 from .designs.latin_hypercube import latin_hypercube
 from .designs.sobol import sobol
@@ -33,8 +38,11 @@ from .study import Study, load_study, report_study, run_study
 __version__: str
 
 __all__ = [
+    "BestInterval",
     "Box",
     "BoxUnion",
+    "BumpedPrim",
+    "CartBoxes",
     "Categorical",
     "Condition",
     "ConditionError",
@@ -48,6 +56,7 @@ __all__ = [
     "Parameter",
     "Prim",
     "Real",
+    "Resampled",
     "RunAbortedError",
     "RunStore",
     "Runs",
@@ -61,16 +70,23 @@ __all__ = [
     "StudyError",
     "SurrogateError",
     "available_simulators",
+    "box_quality",
+    "consistency",
     "diagnose",
+    "held_out_quality",
+    "interpretability",
     "latin_hypercube",
     "leave_one_out_table",
     "load_simulator",
     "load_study",
     "of_interest",
+    "quality_intervals",
     "report",
     "report_study",
+    "resample",
     "run",
     "run_study",
     "simulator",
     "sobol",
+    "trajectory_quality",
 ]

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone
 
 from surrogate.boxes.box import Box, BoxUnion, Limits
+from surrogate.boxes.choice import choose_supported, simplest_supported
 from surrogate.boxes.table import InputTable, Labels, Missing
 from surrogate.space import Space
 
-__all__ = ["BoxFinder", "Found", "least_weight"]
+__all__ = ["BoxFinder", "Found", "least_weight", "trajectory_of"]
 
 FloatArray = NDArray[np.float64]
 
@@ -52,7 +53,8 @@ class BoxFinder(BaseEstimator, ABC):
     """Base of the box finders: learns boxes and counts what they hold.
 
     Subclassing: store the parameters in ``__init__``, among them `missing`; check them in `_check_parameters`; return
-    the boxes from `_search`, the whole space first; say which is best in `_choose`.
+    the boxes from `_search`, the whole space first; say in `_choose` which is best, where it is not the one that the
+    number of runs supports best.
     """
 
     missing: Missing
@@ -98,15 +100,7 @@ class BoxFinder(BaseEstimator, ABC):
         self.of_interest_ = labels.y >= 0.5
         found = self._search(table, labels)
         self.boxes_ = [Box(limits, units=table.units) for limits in found.limits]
-        self.trajectory_ = pd.DataFrame(
-            {
-                "coverage": found.positive / found.positive[0],
-                "density": found.positive / np.maximum(found.weight, labels.weight_unit),
-                "mass": found.weight / found.weight[0],
-                "n_restricted": [len(box.limits) for box in self.boxes_],
-                "n_inside": found.n_inside,
-            }
-        ).rename_axis("box")
+        self.trajectory_ = trajectory_of(found).rename_axis("box")
         self.best_index_ = self._choose()
         self.best_ = self.boxes_[self.best_index_]
         return self
@@ -119,9 +113,35 @@ class BoxFinder(BaseEstimator, ABC):
     def _search(self, table: InputTable, labels: Labels) -> Found:
         """The boxes, from the whole space on."""
 
-    @abstractmethod
     def _choose(self) -> int:
         """Position of the best box."""
+        return choose_supported(self.trajectory_, self._labels.total)
+
+    def simplified(self, box: int | None = None, *, n_runs: float | None = None) -> Box:
+        """A box without the limits that the runs do not support.
+
+        A search that goes on from box to box keeps what it restricted early, be it by chance. Here the inputs whose
+        limits do not pay are set free one by one, as long as :func:`surrogate.boxes.choice.supported_accuracy` rises.
+        The result need not be one of `boxes_`.
+
+        Parameters
+        ----------
+        box : int, optional
+            Position in the trajectory; by default the one whose simplified box is best.
+        n_runs : float, optional
+            How many runs the boxes rest on; by default the rows fitted.
+
+        Returns
+        -------
+        Box
+        """
+        table, labels = self._table, self._labels
+        n_runs = labels.total if n_runs is None else n_runs
+        starts = self.boxes_ if box is None else [self.boxes_[box]]
+        found = [simplest_supported(start.limits, table, labels, n_runs) for start in starts]
+        distinct = [{}, *(limits for i, limits in enumerate(found) if limits not in found[:i])]
+        best = choose_supported(trajectory_of(Found.counted(distinct, table, labels)), n_runs) if box is None else -1
+        return Box(distinct[best] if box is None else found[0], units=table.units)
 
     def cover(self, n: int) -> BoxUnion:
         """Up to `n` boxes, each found among the runs that those before it leave out.
@@ -144,12 +164,27 @@ class BoxFinder(BaseEstimator, ABC):
         left = self._labels.taking_part & ~self._table.inside(self.best_.limits)
         while len(boxes) < n and len(np.unique(self._labels.y[left])) > 1:
             finder = clone(self)
-            finder._fit_table(self._table, self._labels.only(left))
+            finder._fit_table(self._table, self._labels.times(left))
             if not finder.best_.limits:
                 break
             boxes.append(finder.best_)
             left &= ~self._table.inside(finder.best_.limits)
         return BoxUnion(tuple(boxes))
+
+
+def trajectory_of(found: Found, whole: Found | None = None) -> pd.DataFrame:
+    """The table of found boxes; coverage and mass are shares of the first box of `whole`, by default of `found`."""
+    weight, positive = (whole or found).weight[0], (whole or found).positive[0]
+    return pd.DataFrame(
+        {
+            "coverage": found.positive / positive,
+            # A box without any weight has no density; 0 is what it is worth.
+            "density": found.positive / np.where(found.weight > 0, found.weight, 1.0),
+            "mass": found.weight / weight,
+            "n_restricted": [len(limits) for limits in found.limits],
+            "n_inside": found.n_inside,
+        }
+    )
 
 
 def least_weight(min_support: float, labels: Labels) -> float:

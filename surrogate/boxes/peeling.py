@@ -19,7 +19,7 @@ import scipy.special
 from numpy.typing import NDArray
 
 from surrogate.boxes.cells import Cells
-from surrogate.boxes.table import Labels
+from surrogate.boxes.table import InputTable, Labels, between
 
 __all__ = ["OBJECTIVES", "Path", "Peeling"]
 
@@ -67,6 +67,29 @@ class Path:
     positive: FloatArray
     n_peeled: int
     quasi_p: FloatArray
+
+    def inside(self, table: InputTable, rows: IntArray) -> NDArray[np.bool_]:
+        """Which of some rows of a table lie in each box, shape (b, len(rows))."""
+        inside = np.ones((len(self.low), len(rows)), dtype=bool)
+        open_input = np.isinf(self.low) & np.isinf(self.high)
+        for j in np.flatnonzero(~open_input.all(axis=0)).tolist():
+            v = table.values[rows, j]
+            inside &= ((v >= self.low[:, j, None]) & (v <= self.high[:, j, None])) | open_input[:, j, None]
+        for j in self.allowed[0]:
+            v = table.values[rows, j]
+            for b, allowed in enumerate(self.allowed):
+                if len(allowed[j]) < len(table.columns[j].values):
+                    inside[b] &= np.isin(v, list(allowed[j]))
+        return inside
+
+    def counted(self, table: InputTable, labels: Labels, rows: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Weight of some rows in each box, and the part of it that is of interest."""
+        inside = self.inside(table, rows)
+        weight = np.ones(len(rows)) if labels.weight is None else labels.weight[rows].astype(float)
+        return (
+            inside @ weight * labels.weight_unit,
+            inside @ labels.positive[rows].astype(float) * labels.positive_unit,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,7 +364,7 @@ class Peeling:
         return score
 
     def _value(self, moved: FloatArray, positive: FloatArray) -> FloatArray:
-        """Scores of taking off weights with so much of interest; -inf where too little stays or density does not rise."""
+        """Scores of taking off weights with so much of interest; -inf where too little stays."""
         kept = self.weight - moved
         before, after = self.positive / self.weight, (self.positive - positive) / np.maximum(kept, self.tiny)
         value = np.asarray(self.score(before, after, kept, np.maximum(moved, self.tiny)), dtype=float)
@@ -457,7 +480,7 @@ class Peeling:
         base = int(self.base[j])
         last = int(self.near[i, self.at[i]]) - base
         if cut.kept is not None:
-            return last, last, _between(cut.kept, cut.removed)
+            return last, last, between(cut.kept, cut.removed)
         weight = self.held[0, base : base + self.cells.n_cells[j]]
         if side == LOWER:
             first = last + 1 + int((weight[last + 1 :] > 0).argmax())
@@ -465,7 +488,7 @@ class Peeling:
             first = last - 1 - int((weight[:last][::-1] > 0).argmax())
         values = self.cells.values[j]
         kept = values[first] if values is not None else self._rows_of(j, first)[1][0 if side == LOWER else -1]
-        return last, first, _between(float(kept), cut.removed)
+        return last, first, between(float(kept), cut.removed)
 
     def _take_off(self, gone: IntArray) -> None:
         """Take rows off all counts."""
@@ -619,7 +642,7 @@ class Peeling:
             edge = v[order[min(int(total.searchsorted(share, side="right")), len(v) - 1)]]
         back = v <= edge
         if not back.all():
-            limit = mirror * _between(float(edge), float(v[~back].min()))
+            limit = mirror * between(float(edge), float(v[~back].min()))
             return _Paste(j, side, limit, False, rows[back], *self.labels.sums(rows[back]))
         # Nothing that the other limits let in lies beyond: the side is open.
         frees = bool(np.isinf(self.low[j] if side == UPPER else self.high[j]))
@@ -694,8 +717,11 @@ class Peeling:
     def _quasi_p(self, low: FloatArray, high: FloatArray, weight: FloatArray, positive: FloatArray) -> FloatArray:
         """How likely as many rows of interest are inside if a limit did nothing, for every limit of every box [1].
 
-        Without the limit the box holds T' rows, H' of them of interest; of the T that are left inside with it, at least
-        H are of interest with probability P(Binomial(T, H' / T') >= H), which for weights is the incomplete beta function.
+        Without the limit the box holds T' rows, H' of them of interest; of the T that are left inside with it, at
+        least H are of interest with probability P(Binomial(T, H' / T') >= H): the incomplete beta function, which also
+        takes weights.
+
+        .. [1] B. P. Bryant, R. J. Lempert, "Thinking inside the box", TFSC 77(1), 2010.
         """
         beside = np.array(self.beside).reshape(len(low), self.d, SIDES, 2)
         closed = np.zeros((len(low), self.d, 2), dtype=bool)
@@ -714,9 +740,3 @@ class Peeling:
             of_interest > 0, scipy.special.betainc(of_interest, inside - of_interest + 1, share), 1.0
         )
         return out
-
-
-def _between(kept: float, dropped: float) -> float:
-    """A limit half-way between two different values; where no number fits in between, the one that is kept."""
-    middle = 0.5 * kept + 0.5 * dropped
-    return float(middle if middle not in (kept, dropped) else kept)

@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 
 from surrogate.boxes.box import Limits
 from surrogate.boxes.cells import Cells
-from surrogate.boxes.choice import choose_supported
 from surrogate.boxes.finder import BoxFinder, Found, least_weight
 from surrogate.boxes.folds import stratified_folds
 from surrogate.boxes.peeling import OBJECTIVES, Path, Peeling
 from surrogate.boxes.quality import precision_recall_area
 from surrogate.boxes.table import InputTable, Labels, Missing
 
-__all__ = ["ALPHAS", "Prim", "choose_alpha", "path_limits"]
+__all__ = ["ALPHAS", "Prim", "check_alpha", "choose_alpha", "held_out_area", "path_limits"]
 
 # What alpha="cv" chooses from, as in the REDS paper [4].
 ALPHAS = (0.03, 0.05, 0.07, 0.1, 0.13, 0.16, 0.2)
@@ -138,9 +137,6 @@ class Prim(BoxFinder):
         self.quasi_p_ = path.quasi_p
         return Found(path_limits(table, path), path.weight, path.positive, path.n_inside)
 
-    def _choose(self) -> int:
-        return choose_supported(self.trajectory_, self.boxes_, self._labels.total)
-
     def quasi_p(self, box: int | None = None) -> pd.DataFrame:
         """How easily chance alone would have made each limit of a box.
 
@@ -177,35 +173,26 @@ def choose_alpha(
     cells: Cells, labels: Labels, rng: int | np.random.Generator | None, *, n_folds: int = 5, **options: Any
 ) -> pd.Series:
     """Mean precision-recall area on held-out rows by alpha."""
+    options["least"] = min(options["least"], labels.total / 2)  # or a fold could not be peeled at all
     folds = stratified_folds(labels, n_folds, np.random.default_rng(rng))
-    areas = np.zeros((len(ALPHAS), len(folds)))
-    for i, alpha in enumerate(ALPHAS):
-        for k, held_out in enumerate(folds):
-            fold = options | {"least": min(options["least"], labels.total / 2)}
-            path = Peeling(cells, labels, alpha=alpha, rows=~held_out, **fold).run()
-            areas[i, k] = _held_out_area(cells.table, path, labels, np.flatnonzero(held_out & labels.taking_part))
-    return pd.Series(areas.mean(axis=1), index=pd.Index(ALPHAS, name="alpha"), name="precision_recall_area")
+    areas = [
+        np.mean(
+            [
+                held_out_area(Peeling(cells, labels, alpha=alpha, rows=~out, **options).run(), cells.table, labels, out)
+                for out in folds
+            ]
+        )
+        for alpha in ALPHAS
+    ]
+    return pd.Series(areas, index=pd.Index(ALPHAS, name="alpha"), name="precision_recall_area")
 
 
-def _held_out_area(table: InputTable, path: Path, labels: Labels, rows: NDArray[np.intp]) -> float:
-    inside = np.ones((len(path.low), len(rows)), dtype=bool)
-    open_input = np.isinf(path.low) & np.isinf(path.high)
-    for j in np.flatnonzero(~open_input.all(axis=0)).tolist():
-        v = table.values[rows, j]
-        inside &= ((v >= path.low[:, j, None]) & (v <= path.high[:, j, None])) | open_input[:, j, None]
-    for j in path.allowed[0]:
-        v = table.values[rows, j]
-        size = len(table.columns[j].values)
-        for b, allowed in enumerate(path.allowed):
-            if len(allowed[j]) < size:
-                inside[b] &= np.isin(v, list(allowed[j]))
-    weight = np.ones(len(rows)) if labels.weight is None else labels.weight[rows].astype(float)
-    positive = labels.positive[rows].astype(float)
-    inside_weight, inside_positive = inside @ weight, inside @ positive
-    if not positive.any():
+def held_out_area(path: Path, table: InputTable, labels: Labels, held_out: NDArray[np.bool_]) -> float:
+    """Precision-recall area of a path on rows that it was not found with; 0 where none is of interest."""
+    weight, positive = path.counted(table, labels, np.flatnonzero(held_out & labels.taking_part))
+    if not positive[0]:
         return 0.0
-    density = inside_positive / np.maximum(inside_weight, 1) * (labels.positive_unit / labels.weight_unit)
-    return precision_recall_area(inside_positive / positive.sum(), density)
+    return precision_recall_area(positive / positive[0], positive / np.maximum(weight, labels.weight_unit))
 
 
 def path_limits(table: InputTable, path: Path) -> Sequence[dict[str, Limits]]:

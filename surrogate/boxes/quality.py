@@ -111,7 +111,8 @@ def box_quality(box: Box | BoxUnion, X: Any, of_interest: ArrayLike, *, sample_w
 
     Examples
     --------
-    >>> box_quality(Box({"x": (0.5, float("inf"))}), pd.DataFrame({"x": [0.0, 0.6, 0.7, 0.2]}), [False, True, False, False])
+    >>> runs = pd.DataFrame({"x": [0.0, 0.6, 0.7, 0.2]})
+    >>> box_quality(Box({"x": (0.5, float("inf"))}), runs, [False, True, False, False])
     {'coverage': 1.0, 'density': 0.5, 'mass': 0.5, 'wracc': 0.125, 'lift': 2.0}
     """
     inside = box.contains(X)

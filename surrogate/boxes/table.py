@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from surrogate.boxes.box import Limits
 from surrogate.space import Categorical, Integer, Ordinal, Parameter, Real, Space
 
-__all__ = ["Column", "InputTable", "Labels", "check_weight"]
+__all__ = ["Column", "InputTable", "Labels", "Missing", "between", "check_weight"]
 
 FloatArray = NDArray[np.float64]
 Missing = Literal["raise", "outside"]
@@ -271,10 +271,10 @@ class Labels:
         """Weight of all rows."""
         return float(len(self.y)) if self.weight is None else int(self.weight.sum()) * self.weight_unit
 
-    def only(self, rows: NDArray[np.bool_]) -> Labels:
-        """The same for some of the rows; the others do not take part."""
+    def times(self, times: NDArray[Any]) -> Labels:
+        """The same with each row taken a whole number of times; rows that are not taken do not take part."""
         weight = np.ones(len(self.y), dtype=np.int64) if self.weight is None else self.weight
-        return replace(self, weight=weight * rows, positive=self.positive * rows)
+        return replace(self, weight=weight * times, positive=self.positive * times)
 
     def sums(self, rows: NDArray[np.intp]) -> tuple[float, float]:
         """Weight of some rows and the part of it that is of interest."""
@@ -289,6 +289,12 @@ UNITS = 2.0**46
 
 def _rounded(values: FloatArray) -> NDArray[np.int64]:
     return np.round(values).astype(np.int64)
+
+
+def between(kept: float, dropped: float) -> float:
+    """A limit half-way between two different values; where no number fits in between, the one that is kept."""
+    middle = 0.5 * kept + 0.5 * dropped
+    return middle if middle not in (kept, dropped) else kept
 
 
 def check_weight(sample_weight: Any, n: int) -> FloatArray | None:
