@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import scipy.stats
+import scipy.special
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 
@@ -79,8 +79,8 @@ def _effective(weight: FloatArray) -> float:
 
 
 def _jeffreys(share: float, n: float, level: float) -> tuple[float, float]:
-    found = scipy.stats.beta(share * n + 0.5, (1 - share) * n + 0.5)
-    low, high = found.ppf([(1 - level) / 2, (1 + level) / 2])
+    tails = [(1 - level) / 2, (1 + level) / 2]
+    low, high = scipy.special.betaincinv(share * n + 0.5, (1 - share) * n + 0.5, tails)
     return (0.0 if share == 0 else float(low)), (1.0 if share == 1 else float(high))
 
 
