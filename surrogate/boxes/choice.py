@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from surrogate.boxes.box import Limits
 from surrogate.boxes.table import InputTable, Labels
@@ -44,10 +45,12 @@ def supported_accuracy(trajectory: pd.DataFrame, n_runs: float) -> pd.Series:
     ----------
     .. [1] N. Lavrac, P. Flach, B. Zupan, "Rule Evaluation Measures: A Unifying View", ILP 1999.
     """
-    share = trajectory["density"].iloc[0]
-    accuracy = trajectory["mass"] * (trajectory["density"] - share)
-    score: pd.Series = accuracy - trajectory["n_restricted"] * _price(share, n_runs)
-    return score
+    return pd.Series(_supported(trajectory, n_runs), index=trajectory.index, name="supported_accuracy")
+
+
+def _supported(trajectory: pd.DataFrame, n_runs: float) -> NDArray[np.float64]:
+    mass, density, n_restricted = (trajectory[name].to_numpy() for name in ("mass", "density", "n_restricted"))
+    return np.asarray(mass * (density - density[0]) - n_restricted * _price(density[0], n_runs))
 
 
 def _price(share: float, n_runs: float) -> float:
@@ -70,11 +73,12 @@ def choose_supported(trajectory: pd.DataFrame, n_runs: float) -> int:
     int
     """
     # Rounded, so that boxes that differ by rounding error only count as equals.
-    score = supported_accuracy(trajectory, n_runs).to_numpy().round(12)
-    denser = (trajectory["density"] > trajectory["density"].iloc[0]).to_numpy()
+    score = _supported(trajectory, n_runs).round(12)
+    density = trajectory["density"].to_numpy()
+    denser = density > density[0]
     if denser.any():
         score[~denser] = -np.inf
-    return int(np.lexsort((trajectory["n_restricted"], -score))[0])
+    return int(np.lexsort((trajectory["n_restricted"].to_numpy(), -score))[0])
 
 
 def simplest_supported(

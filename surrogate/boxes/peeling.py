@@ -96,7 +96,7 @@ class Path:
 class _Cut:
     """The outer rows of one side of one input, in the box, that a peel would take off."""
 
-    moved: float
+    moved: float  # weight, and of interest; not counted again where the score was known
     positive: float
     removed: float  # the innermost value that goes
     kept: float | None  # the outermost that stays, if it lies in the same cell
@@ -333,15 +333,19 @@ class Peeling:
             before = total[:, :: self.span] - inside[:, :: self.span]
             at = total[0].searchsorted(before[0] + least, side="right") - self.starts
             found = at < self.span
-            if self.span >= self.cells.missing or found.all():
+            everywhere = bool(found.all())
+            if everywhere or self.span >= self.cells.missing:
                 break
             self.span = min(self.cells.missing, 2 * self.span)
             self._look_at_ends()
-        at = np.minimum(at, self.span - 1)
+        if not everywhere:
+            at = np.minimum(at, self.span - 1)
         place = at + self.starts
         gone = total.take(place, axis=1) - before
-        last = inside.take(place, axis=1)
-        self.at, self.share, self.below = at, share, gone - last
+        self.at, self.share = at, share
+        if not self.all_settled:
+            last = inside.take(place, axis=1)
+            self.below = gone - last
         if absent is not None:
             gone += absent
         for j in self.nominal:
@@ -352,7 +356,7 @@ class Peeling:
             score = self._value(moved, positive)
         else:
             score = self._bounds(moved, positive, absent, last)
-        if not found.all():
+        if not everywhere:
             score[: len(found)][~found] = -np.inf
         if self.nominal:
             barred = [
@@ -367,8 +371,10 @@ class Peeling:
         """Scores of taking off weights with so much of interest; -inf where too little stays."""
         kept = self.weight - moved
         before, after = self.positive / self.weight, (self.positive - positive) / np.maximum(kept, self.tiny)
-        value = np.asarray(self.score(before, after, kept, np.maximum(moved, self.tiny)), dtype=float)
-        value[(kept < self.least) | (moved <= 0)] = -np.inf
+        value: FloatArray = self.score(before, after, kept, np.maximum(moved, self.tiny))
+        value[kept < self.least] = -np.inf
+        if not moved.all():
+            value[moved <= 0] = -np.inf
         return value
 
     def _bounds(
@@ -401,11 +407,10 @@ class Peeling:
         j, side = self.inputs[i], i % 2
         base = int(self.base[j])
         cell = int(self.near[i, self.at[i]]) - base
-        outer = self.below[:, i] + self.held[:, base + self.cells.missing]
         values = self.cells.values[j]
         if values is not None:
-            gone = outer + self.held[:, base + cell]
-            return _Cut(*self._in_units(gone), float(values[cell]), None)
+            return _Cut(0.0, 0.0, float(values[cell]), None)
+        outer = self.below[:, i] + self.held[:, base + self.cells.missing]
         rows, v = self._rows_of(j, cell)
         share = self.share if np.ndim(self.share) == 0 else self.share[i]
         left = int(np.floor(share / self.labels.weight_unit)) - int(self.below[0, i])
