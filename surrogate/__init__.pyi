@@ -1,5 +1,10 @@
-from .boxes.box import Box
+from .boxes.best_interval import BestInterval
+from .boxes.box import Box, BoxUnion
+from .boxes.bumping import BumpedPrim
+from .boxes.cart import CartBoxes
 from .boxes.prim import Prim
+from .boxes.quality import box_quality, consistency, interpretability, trajectory_quality
+from .boxes.resampling import Resampled, held_out_quality, quality_intervals, resample
 from .conditions import Condition, of_interest
 from .connectors.command import CommandSimulator
 from .connectors.fmu import FMUSimulator
@@ -45,8 +50,12 @@ __version__: str
 
 __all__ = [
     "AutoEmulator",
+    "BestInterval",
     "Box",
+    "BoxUnion",
+    "BumpedPrim",
     "CSVParser",
+    "CartBoxes",
     "Categorical",
     "CommandResult",
     "CommandSimulator",
@@ -76,6 +85,7 @@ __all__ = [
     "RadialBasis",
     "Real",
     "RegexParser",
+    "Resampled",
     "RunAbortedError",
     "RunStore",
     "Runs",
@@ -92,9 +102,13 @@ __all__ = [
     "UMBridgeServer",
     "UMBridgeSimulator",
     "available_simulators",
+    "box_quality",
+    "consistency",
     "crps",
     "diagnose",
     "export_python",
+    "held_out_quality",
+    "interpretability",
     "interval_coverage_curve",
     "latin_hypercube",
     "leave_one_out_table",
@@ -103,11 +117,14 @@ __all__ = [
     "load_study",
     "of_interest",
     "pit",
+    "quality_intervals",
     "report",
     "report_study",
+    "resample",
     "run",
     "run_study",
     "serve_umbridge",
     "simulator",
     "sobol",
+    "trajectory_quality",
 ]

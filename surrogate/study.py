@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from surrogate.boxes.prim import OBJECTIVES, Prim
+from surrogate.boxes.peeling import OBJECTIVES
+from surrogate.boxes.prim import Prim
 from surrogate.conditions import Condition, of_interest, parse_conditions
 from surrogate.designs import SAMPLERS
 from surrogate.emulators.gp.gaussian_process import GaussianProcess

@@ -34,8 +34,9 @@ def boxes_section(asked: Asked) -> Section | None:
         Text(
             "PRIM peels the space a slice at a time and so trades coverage for density. Every dot below is a box on "
             f"that way; described here is box {chosen}, the one with the largest weighted relative accuracy (share of "
-            "all runs inside times the gain of density). Coverage and density are counted on the runs the box was "
-            "found with, so new runs will do somewhat worse."
+            "all runs inside times the gain of density) after a deduction for every restricted input, as each was "
+            "chosen to look good. Coverage and density are counted on the runs the box was found with, so new runs "
+            "will do somewhat worse."
         ),
         Figure.of(
             plot_trajectory(trajectory, chosen, new_axes()),
