@@ -1,7 +1,16 @@
 from .boxes.box import Box
 from .boxes.prim import Prim
 from .conditions import Condition, of_interest
-from .designs.latin_hypercube import latin_hypercube
+from .designs.augment import augment
+from .designs.choose import design
+from .designs.factorial import factorial, fractional_factorial, gsd, plackett_burman
+from .designs.halton import halton
+from .designs.latin_hypercube import latin_hypercube, maximin, maxpro
+from .designs.lattice import lattice
+from .designs.optimal import optimal
+from .designs.quality import design_quality
+from .designs.response_surface import box_behnken, central_composite
+from .designs.sliced import nested, sliced_latin_hypercube
 from .designs.sobol import sobol
 from .emulators.diagnostics import Diagnostics, diagnose, leave_one_out_table
 from .emulators.gp.gaussian_process import GaussianProcess
@@ -59,17 +68,33 @@ __all__ = [
     "Study",
     "StudyError",
     "SurrogateError",
+    "augment",
     "available_simulators",
+    "box_behnken",
+    "central_composite",
+    "design",
+    "design_quality",
     "diagnose",
+    "factorial",
+    "fractional_factorial",
+    "gsd",
+    "halton",
     "latin_hypercube",
+    "lattice",
     "leave_one_out_table",
     "load_simulator",
     "load_study",
+    "maximin",
+    "maxpro",
+    "nested",
     "of_interest",
+    "optimal",
+    "plackett_burman",
     "report",
     "report_study",
     "run",
     "run_study",
     "simulator",
+    "sliced_latin_hypercube",
     "sobol",
 ]
