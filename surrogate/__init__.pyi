@@ -27,6 +27,11 @@ from .reports.page import report
 from .runs.records import Runs
 from .runs.run import RunAbortedError, run
 from .runs.store import RunStore
+from .sensitivity._table import TooManyFailuresError
+from .sensitivity.given_data import delta, pawn
+from .sensitivity.screening import dgsm, fast, morris
+from .sensitivity.shapley import shapley_effects
+from .sensitivity.sobol import second_order, sobol_indices
 from .simulation import (
     FunctionSimulator,
     Output,
@@ -68,14 +73,18 @@ __all__ = [
     "Study",
     "StudyError",
     "SurrogateError",
+    "TooManyFailuresError",
     "augment",
     "available_simulators",
     "box_behnken",
     "central_composite",
+    "delta",
     "design",
     "design_quality",
+    "dgsm",
     "diagnose",
     "factorial",
+    "fast",
     "fractional_factorial",
     "gsd",
     "halton",
@@ -86,15 +95,20 @@ __all__ = [
     "load_study",
     "maximin",
     "maxpro",
+    "morris",
     "nested",
     "of_interest",
     "optimal",
+    "pawn",
     "plackett_burman",
     "report",
     "report_study",
     "run",
     "run_study",
+    "second_order",
+    "shapley_effects",
     "simulator",
     "sliced_latin_hypercube",
     "sobol",
+    "sobol_indices",
 ]

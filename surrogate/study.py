@@ -12,13 +12,15 @@ import numpy as np
 
 from surrogate.boxes.prim import OBJECTIVES, Prim
 from surrogate.conditions import Condition, of_interest, parse_conditions
-from surrogate.designs import SAMPLERS
+from surrogate.designs import FIXED_SIZE, SAMPLERS
+from surrogate.designs.where import check_where
 from surrogate.emulators.gp.gaussian_process import GaussianProcess
 from surrogate.errors import ConditionError, StudyError, SurrogateError, did_you_mean
 from surrogate.reports.page import report
 from surrogate.runs.records import Runs
 from surrogate.runs.run import run
 from surrogate.runs.store import RunStore
+from surrogate.sensitivity import MEASURES
 from surrogate.simulation import Series, Simulator, load_simulator
 
 __all__ = ["Finished", "Study", "load_study", "report_study", "run_study"]
@@ -58,14 +60,23 @@ def _one_of(known: Mapping[str, Any]) -> Callable[[Any], str | None]:
 
 _NUMBER = (int, float)
 
-# Every table and key of a study file. Tables other than [simulator] and [design] may be left out; [emulate] and
-# [discover] are done only if they are there.
+# Every table and key of a study file. Tables other than [simulator] and [design] may be left out; [emulate],
+# [discover] and [sensitivity] are done only if they are there.
 SCHEMA: dict[str, dict[str, _Key]] = {
     "simulator": {"use": _Key(str, "text", required=True)},
     "design": {
-        "sampler": _Key(str, "text", "sobol", check=_one_of(SAMPLERS)),
+        "sampler": _Key(str, "text", "sobol", check=_one_of({**SAMPLERS, **FIXED_SIZE})),
         "n": _Key(int, "a whole number", required=True, check=_at_least(1)),
         "seed": _Key(int, "a whole number", 0, check=_at_least(0)),
+        # Options of the one sampler or the other, passed on as they are.
+        "criterion": _Key(str, "text"),
+        "where": _Key((str, list), "a condition on the inputs, or a list of them"),
+        "correlation": _Key(list, "a list of [input, input, correlation]"),
+        "levels": _Key((int, dict), "a whole number, or a table of input and number of levels"),
+        "reduction": _Key(int, "a whole number", check=_at_least(2)),
+        "resolution": _Key(int, "a whole number", check=_at_least(3)),
+        "face": _Key(str, "text"),
+        "centre": _Key(int, "a whole number", check=_at_least(0)),
     },
     "run": {
         "store": _Key(str, "a file name or database URL", "runs.db"),
@@ -81,6 +92,17 @@ SCHEMA: dict[str, dict[str, _Key]] = {
         "min_support": _Key(_NUMBER, "a number", 20, check=_positive),
         "objective": _Key(str, "text", "lenient1", check=_one_of(OBJECTIVES)),
     },
+    "sensitivity": {
+        "method": _Key(str, "text", "sobol", check=_one_of(MEASURES)),
+        "of": _Key(str, "text", "emulators", check=_one_of(dict.fromkeys(("emulators", "simulator", "runs")))),
+        "outputs": _Key(list, "a list of outputs"),
+        "n": _Key(int, "a whole number", check=_at_least(1)),
+        "seed": _Key(int, "a whole number", 0, check=_at_least(0)),
+        "second_order": _Key(bool, "true or false"),
+        "groups": _Key(dict, "a table of group and list of inputs"),
+        "failures": _Key(str, "text", check=_one_of(dict.fromkeys(("drop", "fill", "raise")))),
+        "store": _Key(str, "a file name or database URL", "sensitivity.db"),
+    },
     "report": {
         "path": _Key(str, "a file name", "report.html"),
         "title": _Key(str, "text", ""),
@@ -88,6 +110,7 @@ SCHEMA: dict[str, dict[str, _Key]] = {
     },
 }
 REQUIRED_TABLES = ("simulator", "design")
+OPTIONAL_TABLES = ("emulate", "discover", "sensitivity")
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,7 +214,7 @@ def _checked_settings(raw: Mapping[str, Any], problems: list[str]) -> dict[str, 
         if given is None:
             if table in REQUIRED_TABLES:
                 problems.append(f"$.{table}: this table is missing")
-            if table not in ("emulate", "discover"):
+            if table not in OPTIONAL_TABLES:
                 settings[table] = {name: key.default for name, key in keys.items()}
             continue
         if not isinstance(given, dict):
