@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from surrogate.sensitivity._table import by_output
+from surrogate.sensitivity._table import by_output, labels_of
 from surrogate.sensitivity.given_data import delta, pawn
 from surrogate.sensitivity.screening import dgsm, fast, morris
 from surrogate.sensitivity.shapley import shapley_effects
@@ -18,6 +18,7 @@ __all__ = [
     "delta",
     "dgsm",
     "fast",
+    "labels_of",
     "morris",
     "pawn",
     "second_order",

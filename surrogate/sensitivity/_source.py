@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from surrogate.errors import did_you_mean
 from surrogate.runs.records import Runs
-from surrogate.runs.run import run
+from surrogate.runs.run import run, run_ids
 from surrogate.runs.store import RunStore
 from surrogate.simulation import Series, Simulator, load_simulator
 from surrogate.space import Real, Space
@@ -31,7 +30,6 @@ class Source(Protocol):
 
     space: Space
     outputs: tuple[str, ...]
-    exact: bool
 
     def answers(self, u: FloatArray) -> FloatArray:
         """Outputs at positions `u`, array of shape (n, number of outputs); NaN where a run failed."""
@@ -44,7 +42,6 @@ class Simulation:
     simulator: Simulator
     outputs: tuple[str, ...]
     running: Mapping[str, Any]
-    exact: bool = True
 
     @property
     def space(self) -> Space:
@@ -63,7 +60,6 @@ class Emulators:
     space: Space
     emulators: Mapping[str, Any]
     coordinates: Coordinates
-    exact: bool = False
     outputs: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -123,6 +119,26 @@ class GivenRuns:
     @property
     def space(self) -> Space:
         return self.runs.space
+
+    def answers(self, u: FloatArray) -> FloatArray:
+        """Outputs of the runs that were made at these very points; NaN where there is none, or it failed.
+
+        Raises
+        ------
+        TypeError
+            If no run was made at any of them.
+        """
+        table = self.runs.table
+        place = {key: row for row, key in enumerate(run_ids(self.space, table[list(self.space)]))}
+        rows = np.array([place.get(key, -1) for key in run_ids(self.space, self.space.from_unit(u))])
+        if (rows < 0).all():
+            raise TypeError(
+                "this measure needs runs at a design of its own, and these runs are at other points; from any runs "
+                "take delta or pawn, or fit an emulator to them and pass that"
+            )
+        values = self.runs.scalars[list(self.outputs)].to_numpy(dtype=float)
+        values = np.where(self.runs.done.to_numpy()[:, None], values, np.nan)
+        return np.where(rows[:, None] >= 0, values[rows], np.nan)
 
     def table(self) -> tuple[FloatArray, FloatArray, int]:
         """Positions in the unit cube and outputs of the finished runs, and how many are not finished."""
@@ -229,8 +245,3 @@ def _smooth_fields(u: FloatArray, n: int, rng: np.random.Generator) -> FloatArra
         angle = u @ (rng.standard_normal((u.shape[1], features)) / length) + rng.uniform(0, 2 * np.pi, features)
         fields[row] = np.cos(angle) @ rng.standard_normal(features) * np.sqrt(2 / features)
     return fields
-
-
-def as_frame(values: Any) -> pd.DataFrame:
-    """A table of indices that another object offers."""
-    return values if isinstance(values, pd.DataFrame) else pd.DataFrame(values)

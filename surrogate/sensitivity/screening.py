@@ -15,7 +15,7 @@ from SALib.sample import morris as morris_sampler
 from scipy.stats import qmc
 
 from surrogate.designs._design import Rng, check_size, open_ends, seeded
-from surrogate.sensitivity._source import Coordinates, GivenRuns, source_of
+from surrogate.sensitivity._source import Coordinates, source_of
 from surrogate.sensitivity._table import (
     Failures,
     Groups,
@@ -64,7 +64,8 @@ def morris(
 
     Parameters
     ----------
-    source : Simulator, str, emulator, or mapping of output to emulator
+    source : Simulator, str, emulator, mapping of output to emulator, Runs or RunStore
+        As in :func:`sobol_indices`.
     space : Space, optional
         How the inputs of an emulator vary.
     n : int
@@ -113,7 +114,7 @@ def morris(
         raise ValueError(f"n must be at least 2 trajectories, got {n}")
     check_failures(failures)
     half_width(confidence)
-    asked = _active(source_of(source, space, outputs, coordinates, running), "Morris' effects")
+    asked = source_of(source, space, outputs, coordinates, running)
     generator, _ = seeded(rng)
     problem, names = problem_of(asked.space, groups)
     with salib():
@@ -164,7 +165,8 @@ def fast(
 
     Parameters
     ----------
-    source : Simulator, str, emulator, or mapping of output to emulator
+    source : Simulator, str, emulator, mapping of output to emulator, Runs or RunStore
+        As in :func:`sobol_indices`.
     space : Space, optional
         How the inputs of an emulator vary.
     n : int
@@ -201,7 +203,7 @@ def fast(
     if n <= 4 * HARMONICS**2:
         raise ValueError(f"n must be more than {4 * HARMONICS**2} points an input, got {n}")
     check_failures(failures, ("fill", "raise"))
-    asked = _active(source_of(source, space, outputs, coordinates, running), "FAST")
+    asked = source_of(source, space, outputs, coordinates, running)
     generator, _ = seeded(rng)
     problem, names = problem_of(asked.space)
     with salib():
@@ -237,8 +239,8 @@ def dgsm(
 
     Parameters
     ----------
-    source : Simulator, str, emulator, or mapping of output to emulator
-        Its answers must be smooth: differences over a thousandth of the range are taken.
+    source : Simulator, str, emulator, mapping of output to emulator, Runs or RunStore
+        As in :func:`sobol_indices`. Its answers must be smooth: differences over a thousandth of the range are taken.
     space : Space, optional
         How the inputs of an emulator vary. All inputs must be real numbers.
     n : int
@@ -277,7 +279,7 @@ def dgsm(
     n = check_size(n)
     check_failures(failures)
     half = half_width(confidence)
-    asked = _active(source_of(source, space, outputs, coordinates, running), "DGSM")
+    asked = source_of(source, space, outputs, coordinates, running)
     discrete = [name for name, p in asked.space.items() if not isinstance(p, Real)]
     if discrete:
         raise ValueError(
@@ -333,13 +335,6 @@ def dgsm(
         "note": note,
     }
     return table(parts, names, "dgsm", facts)
-
-
-def _active(asked: Any, what: str) -> Any:
-    """Refuse runs that exist where a design of one's own is needed."""
-    if isinstance(asked, GivenRuns):
-        raise TypeError(f"{what} need runs at a design of their own; from runs that exist take delta or pawn")
-    return asked
 
 
 def _inside(space: Space, u: FloatArray) -> FloatArray:

@@ -14,7 +14,7 @@ from scipy.stats import qmc
 
 from surrogate.designs._design import Rng, check_size, seeded
 from surrogate.designs.copula import Correlation, correlated
-from surrogate.sensitivity._source import Coordinates, Emulators, GivenRuns, source_of
+from surrogate.sensitivity._source import Coordinates, Emulators, source_of
 from surrogate.sensitivity._table import enough, half_width, table, told_failures
 from surrogate.space import Space
 
@@ -49,7 +49,8 @@ def shapley_effects(
 
     Parameters
     ----------
-    source : Simulator, str, emulator, or mapping of output to emulator
+    source : Simulator, str, emulator, mapping of output to emulator, Runs or RunStore
+        As in :func:`sobol_indices`.
     space : Space, optional
         How the inputs of an emulator vary.
     n : int
@@ -92,8 +93,6 @@ def shapley_effects(
     n = check_size(n)
     half_width(confidence)
     asked = source_of(source, space, outputs, coordinates, running)
-    if isinstance(asked, GivenRuns):
-        raise TypeError("Shapley effects need runs at a design of their own; fit an emulator to the runs and pass that")
     generator, _ = seeded(rng)
     d = asked.space.d
     if isinstance(asked, Emulators):

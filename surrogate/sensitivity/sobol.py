@@ -12,7 +12,7 @@ from SALib.analyze import sobol as salib_analyze
 from scipy.stats import qmc
 
 from surrogate.designs._design import Rng, check_size, seeded
-from surrogate.sensitivity._source import MOST_DRAWN, Coordinates, Emulators, GivenRuns, as_frame, source_of
+from surrogate.sensitivity._source import MOST_DRAWN, Coordinates, Emulators, source_of
 from surrogate.sensitivity._table import (
     Failures,
     Groups,
@@ -65,9 +65,10 @@ def sobol_indices(
 
     Parameters
     ----------
-    source : Simulator, str, emulator, or mapping of output to emulator
+    source : Simulator, str, emulator, mapping of output to emulator, Runs or RunStore
         A simulator is run at a scrambled Saltelli design; emulators are asked instead, and their own uncertainty is
-        part of the intervals. A polynomial chaos gives its indices exactly.
+        part of the intervals. A polynomial chaos gives its indices exactly. Runs must be those
+        that an earlier call with the same `n` and `rng` made.
     space : Space, optional
         How the inputs of an emulator vary; a simulator brings its own.
     n : int
@@ -134,11 +135,6 @@ def sobol_indices(
     check_failures(failures)
     half_width(confidence)
     asked = source_of(source, space, outputs, coordinates, running)
-    if isinstance(asked, GivenRuns):
-        raise TypeError(
-            "Sobol indices need runs at a design of their own; from runs that exist take delta or pawn, or fit an "
-            "emulator to them and pass that"
-        )
     generator, _ = seeded(rng)
     labels = labels_of(asked.space, groups)
     names = list(dict.fromkeys(labels))
@@ -422,7 +418,7 @@ def _analytic(emulator: Any, space: Space) -> dict[str, FloatArray] | None:
     offered = getattr(emulator, "sobol_indices", None)
     if offered is None:
         return None
-    found = as_frame(offered() if callable(offered) else offered)
+    found = pd.DataFrame(offered() if callable(offered) else offered)
     if list(found.index) == list(space):
         found = found.loc[list(space)]
     if not {"first", "total"} <= set(found.columns) or len(found) != space.d:

@@ -14,8 +14,8 @@ import surrogate as sg
 from surrogate.sensitivity import MEASURES, by_output
 from surrogate.sensitivity.given_data import _first_order
 
-# T. Ishigami, T. Homma, "An importance quantification technique in uncertainty analysis for computer models", ISUMA
-# 1990; with a = 7, b = 0.1 the variances are b pi^4/5 + b^2 pi^8/50 + 1/2, a^2/8 and 8 b^2 pi^8/225.
+# Ishigami and Homma (1990), "An importance quantification technique in uncertainty analysis for computer models": for
+# their a of 7 and b of 0.1 the parts of the variance in closed form.
 V1, V2, V13 = 0.5 * (1 + 0.1 * np.pi**4 / 5) ** 2, 49 / 8, 0.01 * np.pi**8 * 8 / 225
 FIRST = np.array([V1, V2, 0]) / (V1 + V2 + V13)
 TOTAL = np.array([V1 + V13, V2, V13]) / (V1 + V2 + V13)
@@ -248,7 +248,11 @@ def test_runs_are_stored_and_not_made_twice(tmp_path):
     again = sg.sobol_indices(counted, n=32, n_jobs=0, store=store)
     assert len(calls) == 32 * 5
     pd.testing.assert_frame_equal(first, again)
-    assert len(sg.RunStore(store).runs()) == 32 * 5
+    stored = sg.RunStore(store)
+    assert len(stored.runs()) == 32 * 5
+    # The same from the store alone.
+    np.testing.assert_array_equal(sg.sobol_indices(stored, n=32), first)
+    assert len(calls) == 32 * 5
 
 
 @pytest.mark.parametrize("method", sorted(MEASURES))
@@ -323,7 +327,7 @@ def test_given_runs(tmp_path):
     assert distances.loc[("line", "x3"), "median"] < distances.loc[("line", "x3"), "chance"] * 1.3
     assert distances.loc[("line", "x2"), "median"] > 2 * distances.loc[("line", "x2"), "chance"]
     for refused in (sg.sobol_indices, sg.morris, sg.fast, sg.dgsm, sg.shapley_effects):
-        with pytest.raises(TypeError, match="of their own"):
+        with pytest.raises(TypeError, match="of its own"):
             refused(runs)
     with pytest.raises(sg.TooManyFailuresError, match="at least 30"):
         sg.pawn(sg.run(angles, sg.sobol(ANGLES, 8, rng=0), n_jobs=0))
