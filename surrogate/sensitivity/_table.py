@@ -20,13 +20,12 @@ __all__ = [
     "Failures",
     "Groups",
     "TooManyFailuresError",
-    "filled",
     "half_width",
     "problem_of",
     "salib",
     "seed_of",
+    "settled",
     "table",
-    "told_failures",
 ]
 
 FloatArray = NDArray[np.float64]
@@ -165,6 +164,43 @@ def filled(u: FloatArray, y: FloatArray, rng: np.random.Generator) -> FloatArray
     return out
 
 
+def settled(
+    u: FloatArray, y: FloatArray, n: int, failures: str, least: int, what: str, rng: np.random.Generator
+) -> tuple[FloatArray, FloatArray, dict[str, Any]]:
+    """Points and outputs without NaN, and what was done about failed runs.
+
+    Parameters
+    ----------
+    u, y : array of shape (n * block, d) and (n * block, k)
+        `n` blocks of runs that are of use only together.
+    failures : {"drop", "fill", "raise"}
+    least : int
+        Number of blocks that must be left.
+    what : str
+        What the blocks are called.
+    """
+    failed = int(np.isnan(y).any(axis=1).sum())
+    facts: dict[str, Any] = {"n": n, "runs": len(u), "failed": failed, "dropped": 0, "note": None}
+    if not failed:
+        return u, y, facts
+    told = f"{failed} of {len(u)} runs failed"
+    if failures == "raise":
+        raise TooManyFailuresError(f"{told}; look at runs.failures for the cause")
+    if failures == "fill":
+        facts["note"] = f"{told}; their answers were predicted from the others"
+        return u, filled(u, y, rng), facts
+    block = len(u) // n
+    whole = ~np.isnan(y).reshape(n, -1).any(axis=1)
+    enough(int(whole.sum()), n, least)
+    facts["dropped"] = int(n - whole.sum())
+    together = f" of {block} runs" if block > 1 else ""
+    facts["note"] = (
+        f"{told}; {facts['dropped']} of {n} {what}{together} were left out, and with them a part of the space"
+    )
+    rows = np.repeat(whole, block)
+    return u[rows], y[rows], facts
+
+
 def enough(left: int, of: int, least: int) -> None:
     """Refuse to go on with fewer than `least` of the runs or blocks.
 
@@ -174,14 +210,9 @@ def enough(left: int, of: int, least: int) -> None:
     """
     if left < least:
         raise TooManyFailuresError(
-            f"only {left} of {of} runs or blocks of runs are left after failures, at least {least} are needed; look at "
-            "runs.failures for the cause, narrow the space to where the simulator works, or raise n"
+            f"only {left} of {of} runs or blocks of runs are left, at least {least} are needed; look at runs.failures "
+            "for the cause, narrow the space to where the simulator works, or raise n"
         )
-
-
-def told_failures(failed: int, runs: int, what: str) -> str | None:
-    """What a result says about failed runs; None if there were none."""
-    return f"{failed} of {runs} runs failed; {what}" if failed else None
 
 
 def check_failures(failures: str, allowed: Sequence[str] = ("drop", "fill", "raise")) -> None:
@@ -193,16 +224,3 @@ def check_failures(failures: str, allowed: Sequence[str] = ("drop", "fill", "rai
     """
     if failures not in allowed:
         raise ValueError(f"failures must be one of {', '.join(map(repr, allowed))}, got {failures!r}")
-
-
-def raise_if_failed(y: FloatArray, failures: str) -> int:
-    """Number of failed runs; with ``failures="raise"`` an error instead.
-
-    Raises
-    ------
-    TooManyFailuresError
-    """
-    failed = int(np.isnan(y).any(axis=1).sum())
-    if failed and failures == "raise":
-        raise TooManyFailuresError(f"{failed} of {len(y)} runs failed; look at runs.failures for the cause")
-    return failed

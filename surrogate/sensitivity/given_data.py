@@ -14,14 +14,12 @@ from surrogate.designs._design import Rng, check_size, seeded
 from surrogate.designs.sobol import sobol
 from surrogate.sensitivity._source import Coordinates, GivenRuns, source_of
 from surrogate.sensitivity._table import (
-    TooManyFailuresError,
     enough,
     half_width,
     problem_of,
     salib,
     seed_of,
     table,
-    told_failures,
 )
 from surrogate.space import Space
 
@@ -241,8 +239,6 @@ def _data(
         y = asked.answers(points)
         whole = ~np.isnan(y).any(axis=1)
         u, y, failed = points[whole], y[whole], int((~whole).sum())
-    if len(u) < LEAST_RUNS and not failed:
-        raise TooManyFailuresError(f"at least {LEAST_RUNS} finished runs are needed, got {len(u)}")
     enough(len(u), runs, LEAST_RUNS)
-    note = told_failures(failed, runs, "they were left out, and with them a part of the space")
+    note = f"{failed} of {runs} runs failed and were left out, and with them a part of the space" if failed else None
     return asked, u, y, {"n": runs, "runs": runs, "failed": failed, "dropped": failed, "note": note}

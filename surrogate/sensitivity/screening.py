@@ -20,15 +20,12 @@ from surrogate.sensitivity._table import (
     Failures,
     Groups,
     check_failures,
-    enough,
-    filled,
     half_width,
     problem_of,
-    raise_if_failed,
     salib,
     seed_of,
+    settled,
     table,
-    told_failures,
 )
 from surrogate.space import Real, Space
 
@@ -120,18 +117,7 @@ def morris(
     with salib():
         u = morris_sampler.sample(problem, n, num_levels=LEVELS, seed=seed_of(generator))
     y = asked.answers(_inside(asked.space, u))
-    failed = raise_if_failed(y, failures)
-    dropped, note, length = 0, None, len(u) // n
-    if failed and failures == "fill":
-        y = filled(u, y, generator)
-        note = told_failures(failed, len(u), "their answers were predicted from the others")
-    elif failed:
-        whole = ~np.isnan(y).reshape(n, length, -1).any(axis=(1, 2))
-        dropped = int(n - whole.sum())
-        enough(n - dropped, n, 2)
-        rows = np.repeat(whole, length)
-        note = told_failures(failed, len(u), f"{dropped} of {n} trajectories were left out")
-        u, y = u[rows], y[rows]
+    u, y, facts = settled(u, y, n, failures, 2, "trajectories", generator)
     parts = {}
     for k, name in enumerate(asked.outputs):
         with salib():
@@ -146,8 +132,7 @@ def morris(
             "mu_star_high": size + wide,
             "sigma": np.asarray(found["sigma"], dtype=float),
         }
-    facts = {"n": n, "runs": n * length, "failed": failed, "dropped": dropped, "confidence": confidence, "note": note}
-    return table(parts, names, "morris", facts)
+    return table(parts, names, "morris", facts | {"confidence": confidence})
 
 
 def fast(
@@ -209,8 +194,7 @@ def fast(
     with salib():
         u = fast_sampler.sample(problem, n, M=HARMONICS, seed=seed_of(generator))
     y = asked.answers(_inside(asked.space, u))
-    failed = raise_if_failed(y, failures)
-    y = filled(u, y, generator)
+    u, y, facts = settled(u, y, 1, failures, 1, "search curves", generator)
     parts = {}
     for k, name in enumerate(asked.outputs):
         if np.ptp(y[:, k]) == 0:
@@ -219,8 +203,7 @@ def fast(
         with salib():
             found = salib_fast.analyze(problem, y[:, k], M=HARMONICS, num_resamples=2, seed=seed_of(generator))
         parts[name] = {"first": np.asarray(found["S1"], dtype=float), "total": np.asarray(found["ST"], dtype=float)}
-    note = told_failures(failed, len(u), "their answers were predicted from the others")
-    return table(parts, names, "fast", {"n": n, "runs": len(u), "failed": failed, "dropped": 0, "note": note})
+    return table(parts, names, "fast", facts | {"n": n})
 
 
 def dgsm(
@@ -294,19 +277,7 @@ def dgsm(
         # Backward where a forward step would leave the cube. (SALib's own sampler steps in proportion to the value and
         # cuts at the bound, which makes steps of no length.)
         u[k + 1 :: d + 1, k] += np.where(base[:, k] + STEP <= 1, STEP, -STEP)
-    y = asked.answers(u)
-    failed = raise_if_failed(y, failures)
-    dropped, note = 0, None
-    if failed and failures == "fill":
-        y = filled(u, y, generator)
-        note = told_failures(failed, len(u), "their answers were predicted from the others")
-    elif failed:
-        whole = ~np.isnan(y).reshape(n, d + 1, -1).any(axis=(1, 2))
-        dropped = int(n - whole.sum())
-        enough(n - dropped, n, 8)
-        rows = np.repeat(whole, d + 1)
-        note = told_failures(failed, len(u), f"{dropped} of {n} base points were left out")
-        u, y = u[rows], y[rows]
+    u, y, facts = settled(u, asked.answers(u), n, failures, 8, "base points", generator)
     problem, names = problem_of(asked.space)
     parts = {}
     for k, name in enumerate(asked.outputs):
@@ -326,15 +297,7 @@ def dgsm(
             "bound_low": np.maximum(bound - wide, 0.0),
             "bound_high": bound + wide,
         }
-    facts = {
-        "n": n,
-        "runs": n * (d + 1),
-        "failed": failed,
-        "dropped": dropped,
-        "confidence": confidence,
-        "note": note,
-    }
-    return table(parts, names, "dgsm", facts)
+    return table(parts, names, "dgsm", facts | {"confidence": confidence})
 
 
 def _inside(space: Space, u: FloatArray) -> FloatArray:

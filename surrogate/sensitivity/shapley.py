@@ -15,7 +15,7 @@ from scipy.stats import qmc
 from surrogate.designs._design import Rng, check_size, seeded
 from surrogate.designs.copula import Correlation, correlated
 from surrogate.sensitivity._source import Coordinates, Emulators, source_of
-from surrogate.sensitivity._table import enough, half_width, table, told_failures
+from surrogate.sensitivity._table import enough, half_width, table
 from surrogate.space import Space
 
 __all__ = ["shapley_effects"]
@@ -125,7 +125,7 @@ def shapley_effects(
         resampled = np.array([_effects(columns[:, r], share, everything) for r in rows])
         low, high = np.percentile(resampled, [50 * (1 - confidence), 50 * (1 + confidence)], axis=0)
         parts[name] = {"shapley": middle, "shapley_low": low, "shapley_high": high}
-    note = told_failures(failed, len(u), f"{dropped} of {n} points were left out with all that belongs to them")
+    note = f"{failed} of {len(u)} runs failed; {dropped} of {n} points were left out with all that belongs to them"
     facts = {
         "n": n,
         "runs": 0 if isinstance(asked, Emulators) else len(u),
@@ -133,7 +133,7 @@ def shapley_effects(
         "dropped": dropped,
         "confidence": confidence,
         "correlation": copula.told,
-        "note": note,
+        "note": note if failed else None,
     }
     return table(parts, list(asked.space), "shapley", facts)
 

@@ -17,15 +17,12 @@ from surrogate.sensitivity._table import (
     Failures,
     Groups,
     check_failures,
-    enough,
-    filled,
     half_width,
     labels_of,
-    raise_if_failed,
     salib,
     seed_of,
+    settled,
     table,
-    told_failures,
 )
 from surrogate.space import Space
 
@@ -143,27 +140,11 @@ def sobol_indices(
         return _of_emulators(asked, columns, names, n, generator, second_order, confidence)
 
     u = _saltelli(columns, n, second_order, generator)
-    y = asked.answers(u)
-    failed = raise_if_failed(y, failures)
-    block = len(u) // n
-    dropped = 0
-    note = None
-    if failed and failures == "fill":
-        y = filled(u, y, generator)
-        note = told_failures(failed, len(u), "their answers were predicted from the others")
-    elif failed:
-        whole = ~np.isnan(y).reshape(n, block, -1).any(axis=(1, 2))
-        dropped = int(n - whole.sum())
-        enough(n - dropped, n, 16)
-        y = y[np.repeat(whole, block)]
-        note = told_failures(
-            failed, len(u), f"{dropped} of {n} blocks of {block} runs were left out, and with them a part of the space"
-        )
+    u, y, facts = settled(u, asked.answers(u), n, failures, 16, "blocks", generator)
     parts, pairs = {}, {}
     for k, name in enumerate(asked.outputs):
         parts[name], pairs[name] = _by_salib(names, y[:, k], second_order, confidence, generator)
-    facts = {"n": n, "runs": len(u), "failed": failed, "dropped": dropped, "confidence": confidence, "note": note}
-    return _with_pairs(table(parts, names, "sobol", facts), pairs, names)
+    return _with_pairs(table(parts, names, "sobol", facts | {"confidence": confidence}), pairs, names)
 
 
 def second_order(result: pd.DataFrame) -> pd.DataFrame:
