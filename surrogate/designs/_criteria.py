@@ -26,6 +26,10 @@ __all__ = [
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
+# Sums that have fallen to this share of their highest value since they were last added up are added up anew: what
+# points that coincided added and took away again has left rounding errors that now count.
+CANCELLED = 1e-3
+
 
 @dataclass(frozen=True, eq=False)
 class Points:
@@ -159,8 +163,11 @@ class PhiP:
         np.fill_diagonal(self._distance, np.inf)
         self._scale = points.x.shape[1] / 6
         self._energy = self._power(self._distance)
+        self._sum_up()
+
+    def _sum_up(self) -> None:
         self._row = self._energy.sum(axis=1)
-        self.value = float(self._row.sum() / 2)
+        self.value = self._peak = float(self._row.sum() / 2)
 
     def _power(self, squared: FloatArray) -> FloatArray:
         # Points that coincide are as bad as it gets, yet must stay comparable.
@@ -197,6 +204,9 @@ class PhiP:
         codes = self._tables.codes[:, k]
         codes[i], codes[j] = codes[j], codes[i]
         self.value = float(self._row.sum() / 2)
+        self._peak = max(self._peak, self.value)
+        if self.value < CANCELLED * self._peak:
+            self._sum_up()
 
 
 class _Product:
@@ -246,8 +256,11 @@ class MaxPro(_Product):
 
     def __init__(self, points: Points) -> None:
         super().__init__(points, maxpro_factor)
+        self._sum_up()
+
+    def _sum_up(self) -> None:
         self._row = self._product.sum(axis=1)
-        self.value = self._pairs
+        self.value = self._peak = self._pairs = float(self._row.sum() / 2)
 
     def pick(self, movable: IntArray, rng: np.random.Generator) -> int:
         return _by_weight(self._row, movable, rng)
@@ -260,6 +273,9 @@ class MaxPro(_Product):
         self._row += self._product[i] + self._product[j] - before
         self._row[[i, j]] = self._product[[i, j]].sum(axis=1)
         self.value = self._pairs
+        self._peak = max(self._peak, self.value)
+        if self.value < CANCELLED * self._peak:
+            self._sum_up()
 
 
 class CenteredDiscrepancy(_Product):
