@@ -11,7 +11,16 @@ from .connectors.fmu import FMUSimulator
 from .connectors.parsers import CommandResult, CSVParser, JSONParser, RegexParser
 from .connectors.umbridge import UMBridgeSimulator
 from .connectors.umbridge_server import UMBridgeServer, serve_umbridge
-from .designs.latin_hypercube import latin_hypercube
+from .designs.augment import augment
+from .designs.choose import design
+from .designs.factorial import factorial, fractional_factorial, gsd, plackett_burman
+from .designs.halton import halton
+from .designs.latin_hypercube import latin_hypercube, maximin, maxpro
+from .designs.lattice import lattice
+from .designs.optimal import optimal
+from .designs.quality import design_quality
+from .designs.response_surface import box_behnken, central_composite
+from .designs.sliced import nested, sliced_latin_hypercube
 from .designs.sobol import sobol
 from .emulators.auto import AutoEmulator
 from .emulators.classifier import ProbabilityEmulator
@@ -42,6 +51,11 @@ from .reports.page import report
 from .runs.records import Runs
 from .runs.run import RunAbortedError, run
 from .runs.store import RunStore
+from .sensitivity._table import TooManyFailuresError
+from .sensitivity.given_data import delta, pawn
+from .sensitivity.screening import dgsm, fast, morris
+from .sensitivity.shapley import shapley_effects
+from .sensitivity.sobol import second_order, sobol_indices
 from .simulation import FunctionSimulator, Output, Series, Simulator, available_simulators, load_simulator, simulator
 from .space import Categorical, Integer, Ordinal, Parameter, Real, Space
 from .study import Study, load_study, report_study, run_study
@@ -99,32 +113,57 @@ __all__ = [
     "Study",
     "StudyError",
     "SurrogateError",
+    "TooManyFailuresError",
     "UMBridgeServer",
     "UMBridgeSimulator",
+    "augment",
     "available_simulators",
+    "box_behnken",
     "box_quality",
+    "central_composite",
     "consistency",
     "crps",
+    "delta",
+    "design",
+    "design_quality",
+    "dgsm",
     "diagnose",
     "export_python",
+    "factorial",
+    "fast",
+    "fractional_factorial",
+    "gsd",
+    "halton",
     "held_out_quality",
     "interpretability",
     "interval_coverage_curve",
     "latin_hypercube",
+    "lattice",
     "leave_one_out_table",
     "load_emulator",
     "load_simulator",
     "load_study",
+    "maximin",
+    "maxpro",
+    "morris",
+    "nested",
     "of_interest",
+    "optimal",
+    "pawn",
     "pit",
+    "plackett_burman",
     "quality_intervals",
     "report",
     "report_study",
     "resample",
     "run",
     "run_study",
+    "second_order",
     "serve_umbridge",
+    "shapley_effects",
     "simulator",
+    "sliced_latin_hypercube",
     "sobol",
+    "sobol_indices",
     "trajectory_quality",
 ]

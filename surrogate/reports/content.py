@@ -126,6 +126,7 @@ class Asked:
     question: str = ""
     emulators: Mapping[str, Any] = field(default_factory=dict)
     boxes: Any = None
+    sensitivity: pd.DataFrame | None = None
     conditions: tuple[Condition, ...] = ()
     problems: tuple[str, ...] = ()
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import jinja2
 import matplotlib as mpl
+import pandas as pd
 
 from surrogate.conditions import Condition, parse_conditions
 from surrogate.errors import did_you_mean
@@ -27,6 +28,7 @@ def report(
     runs: Runs,
     emulator: Any = None,
     boxes: Any = None,
+    sensitivity: pd.DataFrame | None = None,
     of_interest: str | Mapping[str, str] | Sequence[str | Condition] | None = None,
     title: str = "",
     question: str = "",
@@ -43,6 +45,8 @@ def report(
         Fitted on the finished runs in their order. One emulator alone belongs to the only scalar output.
     boxes : fitted box finder, optional
         Fitted on the finished runs in their order.
+    sensitivity : DataFrame, optional
+        As from ``sobol_indices`` or any other measure.
     of_interest : str, mapping or sequence of conditions, optional
         What made runs of interest, to be told in words.
     title, question : str, optional
@@ -70,6 +74,7 @@ def report(
         question=question,
         emulators=_by_output(emulator, runs),
         boxes=boxes,
+        sensitivity=sensitivity,
         conditions=() if of_interest is None else parse_conditions(of_interest),
         problems=tuple(problems),
     )
