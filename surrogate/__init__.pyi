@@ -29,19 +29,39 @@ from .simulation import (
 )
 from .space import Categorical, Integer, Ordinal, Parameter, Real, Space
 from .study import Study, load_study, report_study, run_study
+from .transfer.chain import Metamorphosis
+from .transfer.generators.bootstrap import Bootstrap
+from .transfer.generators.copula import Copula
+from .transfer.generators.forest_density import ForestDensity
+from .transfer.generators.gaussian_mixture import GaussianMixture
+from .transfer.generators.kernel_density import KernelDensity
+from .transfer.generators.munge import Munge
+from .transfer.generators.noise import Noise
+from .transfer.generators.smote import Smote
+from .transfer.generators.uniform import Uniform
+from .transfer.generators.unlabelled import Unlabelled
+from .transfer.label import TransferSet, label
 
 __version__: str
 
 __all__ = [
+    "Bootstrap",
     "Box",
     "Categorical",
     "Condition",
     "ConditionError",
+    "Copula",
     "Diagnostics",
+    "ForestDensity",
     "FunctionSimulator",
+    "GaussianMixture",
     "GaussianProcess",
     "Integer",
     "InvalidInputError",
+    "KernelDensity",
+    "Metamorphosis",
+    "Munge",
+    "Noise",
     "Ordinal",
     "Output",
     "Parameter",
@@ -53,14 +73,19 @@ __all__ = [
     "Series",
     "Simulator",
     "SimulatorNotFoundError",
+    "Smote",
     "Space",
     "StoreError",
     "StoreMismatchError",
     "Study",
     "StudyError",
     "SurrogateError",
+    "TransferSet",
+    "Uniform",
+    "Unlabelled",
     "available_simulators",
     "diagnose",
+    "label",
     "latin_hypercube",
     "leave_one_out_table",
     "load_simulator",
