@@ -15,6 +15,10 @@ from .errors import (
     SurrogateError,
 )
 from .reports.page import report
+from .rules.extract import extract_rules
+from .rules.fidelity import fidelity, fidelity_by_class, stability, student_quality
+from .rules.rule_list import Literal, MofN, Rule, RuleList
+from .rules.tree import BinnedTree
 from .runs.records import Runs
 from .runs.run import RunAbortedError, run
 from .runs.store import RunStore
@@ -41,10 +45,12 @@ from .transfer.generators.smote import Smote
 from .transfer.generators.uniform import Uniform
 from .transfer.generators.unlabelled import Unlabelled
 from .transfer.label import TransferSet, label
+from .transfer.torch_classifier import TorchClassifier
 
 __version__: str
 
 __all__ = [
+    "BinnedTree",
     "Bootstrap",
     "Box",
     "Categorical",
@@ -59,7 +65,9 @@ __all__ = [
     "Integer",
     "InvalidInputError",
     "KernelDensity",
+    "Literal",
     "Metamorphosis",
+    "MofN",
     "Munge",
     "Noise",
     "Ordinal",
@@ -67,6 +75,8 @@ __all__ = [
     "Parameter",
     "Prim",
     "Real",
+    "Rule",
+    "RuleList",
     "RunAbortedError",
     "RunStore",
     "Runs",
@@ -80,11 +90,15 @@ __all__ = [
     "Study",
     "StudyError",
     "SurrogateError",
+    "TorchClassifier",
     "TransferSet",
     "Uniform",
     "Unlabelled",
     "available_simulators",
     "diagnose",
+    "extract_rules",
+    "fidelity",
+    "fidelity_by_class",
     "label",
     "latin_hypercube",
     "leave_one_out_table",
@@ -97,4 +111,6 @@ __all__ = [
     "run_study",
     "simulator",
     "sobol",
+    "stability",
+    "student_quality",
 ]
