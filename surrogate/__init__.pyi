@@ -15,10 +15,12 @@ from .errors import (
     SurrogateError,
 )
 from .reports.page import report
+from .rules.alpa import Alpa
 from .rules.extract import extract_rules
 from .rules.fidelity import fidelity, fidelity_by_class, stability, student_quality
 from .rules.rule_list import Literal, MofN, Rule, RuleList
 from .rules.tree import BinnedTree
+from .rules.trepan import Trepan
 from .runs.records import Runs
 from .runs.run import RunAbortedError, run
 from .runs.store import RunStore
@@ -50,6 +52,7 @@ from .transfer.torch_classifier import TorchClassifier
 __version__: str
 
 __all__ = [
+    "Alpa",
     "BinnedTree",
     "Bootstrap",
     "Box",
@@ -92,6 +95,7 @@ __all__ = [
     "SurrogateError",
     "TorchClassifier",
     "TransferSet",
+    "Trepan",
     "Uniform",
     "Unlabelled",
     "available_simulators",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -164,9 +164,8 @@ def _boxes(student: Any) -> list[Any] | None:
         return [student.best_]
     if hasattr(student, "limits"):
         return [student]
-    if isinstance(student, Iterable) and not isinstance(student, (str, bytes)):
-        found = list(student)
-        return found if found and all(hasattr(box, "limits") for box in found) else None
+    if isinstance(student, (list, tuple)) and student and all(hasattr(box, "limits") for box in student):
+        return list(student)
     return None
 
 

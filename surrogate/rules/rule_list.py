@@ -81,7 +81,7 @@ class Literal:
     def words(self, digits: int = 4) -> str:
         """Readable, numbers rounded to significant digits."""
         if self.op in COMPARE:
-            return f"{self.feature} {self.op} {self.value:.{digits}g}"
+            return f"{self.feature} {self.op} {_said(float(self.value), digits)}"
         values = _ordered(self.value)
         if len(values) == 1:
             return f"{self.feature} {'=' if self.op == 'in' else '!='} {values[0]!r}"
@@ -536,7 +536,8 @@ def _intervals(conditions: tuple[Condition, ...], digits: int) -> list[str]:
                 out.append((low or high or c).words(digits))
             else:
                 less = "<" if low.op == ">" else "<="
-                out.append(f"{low.value:.{digits}g} {less} {c.feature} {high.op} {high.value:.{digits}g}")
+                ends = (_said(float(end.value), digits) for end in (low, high))
+                out.append(f"{next(ends)} {less} {c.feature} {high.op} {next(ends)}")
     return out
 
 
@@ -553,7 +554,10 @@ def _plain(value: Any) -> Any:
 
 def _said(value: Any, digits: int) -> str:
     value = _plain(value)
-    return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        # What single precision takes for 0 is read as 0.
+        return f"{value if abs(value) > 1e-44 else 0.0:.{digits}g}"
+    return str(value)
 
 
 def _python(value: Any) -> str:

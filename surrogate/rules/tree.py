@@ -135,6 +135,8 @@ class BinnedTree(ClassifierMixin, BaseEstimator):
     (3, [True, False])
     """
 
+    soft_labels = True  # y may be probabilities
+
     def __init__(
         self,
         max_leaf_nodes: int | None = None,
@@ -161,7 +163,7 @@ class BinnedTree(ClassifierMixin, BaseEstimator):
             Classes, or probabilities of `classes`.
         sample_weight : array of shape (n,), optional
         classes : array of shape (k,), optional
-            Names of the columns of probabilities.
+            Names of the columns of probabilities, in order; with classes in `y` it is not needed.
 
         Returns
         -------

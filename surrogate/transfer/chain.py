@@ -285,7 +285,14 @@ class Metamorphosis(BaseEstimator):
             points = self._with_originals(points, X, y)
         self.transfer_set_ = self._augmented(points, rng)
         self._learned(points.classes)
-        self.student_ = teach(self.student, self.transfer_set_, labels=self.labels, space=space, rng=rng)
+        self.student_ = teach(
+            self.student,
+            self.transfer_set_,
+            labels=self.labels,
+            space=space,
+            oracle=lambda X: self._label(X).y,
+            rng=rng,
+        )
 
     def _with_originals(self, points: TransferSet, X: Any, y: Any) -> TransferSet:
         first = self._label(X)

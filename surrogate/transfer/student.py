@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,7 @@ def teach(
     *,
     labels: Labels = "hard",
     space: Space | None = None,
+    oracle: Callable[[Any], NDArray[Any]] | None = None,
     rng: np.random.Generator | int | None = None,
 ) -> Any:
     """A student fitted on a transfer set; the student that is given stays as it is.
@@ -50,6 +52,8 @@ def teach(
     labels : {"hard", "soft", "logits"}
     space : Space, optional
         Given on to students whose ``fit`` takes it.
+    oracle : callable, optional
+        The teacher's classes for points, given on to students whose ``fit`` takes it and that ask on their own.
     rng : int, numpy Generator or None
         For students that can only be taught soft labels by drawing.
 
@@ -59,7 +63,8 @@ def teach(
 
     Notes
     -----
-    Soft labels reach a student as they can: one whose ``fit`` takes ``classes`` gets the probabilities themselves; a
+    Soft labels reach a student as they can: one with the attribute ``soft_labels`` gets the
+    probabilities themselves; a
     regressor learns the columns of probabilities (or of centred log-probabilities) as several outputs; a classifier
     with sample weights gets each row once a class, weighted by the probability, which for trees, boosting and logistic
     regression is the same as learning from the probabilities; any other classifier gets classes drawn from them. A box
@@ -71,7 +76,7 @@ def teach(
         If a classifier is to learn numbers, or boxes are to be found for more than two classes.
     """
     kind = estimator_type(student)
-    known = accepted(student.fit, space=space)
+    known = accepted(student.fit, space=space, oracle=oracle)
     model = clone(student)
     soft = points.probabilities if labels != "hard" else None
     if finds_boxes(student):
@@ -87,14 +92,13 @@ def teach(
         if kind == "regressor":
             soft = (points.y[:, None] == points.classes).astype(float)
         else:
-            return model.fit(points.X, points.y, **known)
+            return model.fit(points.X, points.y, **accepted(student.fit, classes=points.classes), **known)
     if kind == "regressor":
         if not get_tags(student).target_tags.multi_output:
             model, known = MultiOutputRegressor(model), {}
         return model.fit(points.X, _logits(soft) if labels == "logits" else soft, **known)
-    taking = accepted(student.fit, classes=points.classes)
-    if taking:
-        return model.fit(points.X, soft, **taking, **known)
+    if getattr(student, "soft_labels", False):
+        return model.fit(points.X, soft, classes=points.classes, **known)
     if has_fit_parameter(student, "sample_weight"):
         rows, columns = np.nonzero(soft >= min(SMALLEST_WEIGHT, 1 / soft.shape[1]))
         return model.fit(rows_of(points.X, rows), points.classes[columns], sample_weight=soft[rows, columns], **known)

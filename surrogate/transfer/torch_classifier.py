@@ -54,6 +54,8 @@ class TorchClassifier(ClassifierMixin, BaseEstimator):
     .. [1] G. Hinton, O. Vinyals, J. Dean, "Distilling the Knowledge in a Neural Network", arXiv:1503.02531, 2015.
     """
 
+    soft_labels = True  # y may be probabilities
+
     def __init__(
         self,
         network: Callable[[int], Any],
@@ -95,7 +97,7 @@ class TorchClassifier(ClassifierMixin, BaseEstimator):
             Classes, or probabilities of `classes`.
         sample_weight : array of shape (n,), optional
         classes : array of shape (k,), optional
-            Needed with probabilities.
+            Names of the columns of probabilities; not needed with classes in `y`.
 
         Returns
         -------
