@@ -36,6 +36,7 @@ from .simulation import (
 from .space import Categorical, Integer, Ordinal, Parameter, Real, Space
 from .study import Study, load_study, report_study, run_study
 from .transfer.chain import Metamorphosis
+from .transfer.compression import compare_models
 from .transfer.generators.bootstrap import Bootstrap
 from .transfer.generators.copula import Copula
 from .transfer.generators.forest_density import ForestDensity
@@ -47,6 +48,7 @@ from .transfer.generators.smote import Smote
 from .transfer.generators.uniform import Uniform
 from .transfer.generators.unlabelled import Unlabelled
 from .transfer.label import TransferSet, label
+from .transfer.self_training import SelfTraining
 from .transfer.torch_classifier import TorchClassifier
 
 __version__: str
@@ -83,6 +85,7 @@ __all__ = [
     "RunAbortedError",
     "RunStore",
     "Runs",
+    "SelfTraining",
     "Series",
     "Simulator",
     "SimulatorNotFoundError",
@@ -99,6 +102,7 @@ __all__ = [
     "Uniform",
     "Unlabelled",
     "available_simulators",
+    "compare_models",
     "diagnose",
     "extract_rules",
     "fidelity",
