@@ -37,6 +37,7 @@ from .space import Categorical, Integer, Ordinal, Parameter, Real, Space
 from .study import Study, load_study, report_study, run_study
 from .transfer.chain import Metamorphosis
 from .transfer.compression import compare_models
+from .transfer.generators.auto import AutoGenerator
 from .transfer.generators.bootstrap import Bootstrap
 from .transfer.generators.copula import Copula
 from .transfer.generators.forest_density import ForestDensity
@@ -55,6 +56,7 @@ __version__: str
 
 __all__ = [
     "Alpa",
+    "AutoGenerator",
     "BinnedTree",
     "Bootstrap",
     "Box",

@@ -194,8 +194,9 @@ class Metamorphosis(BaseEstimator):
             y = column_or_1d(y, warn=True)
         self.teacher_ = self._fitted_teacher(X, y)
         self.generator_ = clone(self.generator)
-        context = {"y": y, "space": space, "teacher": self.teacher, "student": self.student}
-        context |= {"n_new": self.n_new, "labels": self.labels, "rng": rng}
+        # A teacher that comes fitted is asked as it is, one that is fitted here may be fitted again on parts.
+        teacher = self.teacher_ if y is None else self.teacher
+        context = {"y": y, "space": space, "teacher": teacher, "student": self.student, "labels": self.labels}
         self.generator_.fit(*(() if X is None else (X,)), **accepted(self.generator_.fit, **context))
         self._known = self.classes
         if self.classes is None and y is not None and estimator_type(self.teacher_) is None:

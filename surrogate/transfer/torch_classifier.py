@@ -31,6 +31,8 @@ class TorchClassifier(ClassifierMixin, BaseEstimator):
         What inputs are multiplied by, e.g. ``1 / 255`` for images in bytes; these stay bytes in memory.
     epochs, batch_size, learning_rate, weight_decay : int and float
         Of AdamW with one cosine cycle.
+    max_steps : int, optional
+        Batches at most, however many rows there are.
     label_smoothing : float
         Share of each label that goes to all classes.
     temperature : float
@@ -63,6 +65,7 @@ class TorchClassifier(ClassifierMixin, BaseEstimator):
         input_shape: tuple[int, ...] | None = None,
         scale: float = 1.0,
         epochs: int = 20,
+        max_steps: int | None = None,
         batch_size: int = 64,
         learning_rate: float = 2e-3,
         weight_decay: float = 1e-4,
@@ -77,6 +80,7 @@ class TorchClassifier(ClassifierMixin, BaseEstimator):
         self.input_shape = input_shape
         self.scale = scale
         self.epochs = epochs
+        self.max_steps = max_steps
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
@@ -134,31 +138,35 @@ class TorchClassifier(ClassifierMixin, BaseEstimator):
 
     def _train(self, torch: Any, module: Any, X: Any, targets: Any, weights: Any, generator: Any) -> None:
         steps = self.epochs * -(-len(X) // self.batch_size)
+        steps = steps if self.max_steps is None else min(steps, self.max_steps)
         optimiser = torch.optim.AdamW(module.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
         rows = torch.as_tensor(X)
         temperature = self.temperature
         module.train()
-        for _ in range(self.epochs):
-            order = torch.randperm(len(rows), generator=generator)
-            for batch in order.split(self.batch_size):
-                inputs = self._inputs(torch, rows[batch])
-                if self.augment is not None:
-                    inputs = self.augment(inputs, generator)
-                goal = targets[batch].to(self.device)
-                if temperature != 1 and goal.ndim == 2:
-                    goal = torch.softmax(goal.clamp_min(1e-6).log() / temperature, dim=1)
-                losses = torch.nn.functional.cross_entropy(
-                    module(inputs.to(self.device)) / temperature,
-                    goal,
-                    reduction="none",
-                    label_smoothing=self.label_smoothing,
-                )
-                loss = losses.mean() if weights is None else (losses * weights[batch]).sum() / weights[batch].sum()
-                optimiser.zero_grad(set_to_none=True)
-                (loss * temperature**2).backward()
-                optimiser.step()
-                schedule.step()
+        batches: Iterator[Any] = iter(())
+        for _ in range(steps):
+            batch = next(batches, None)
+            if batch is None:  # a new epoch
+                batches = iter(torch.randperm(len(rows), generator=generator).split(self.batch_size))
+                batch = next(batches)
+            inputs = self._inputs(torch, rows[batch])
+            if self.augment is not None:
+                inputs = self.augment(inputs, generator)
+            goal = targets[batch].to(self.device)
+            if temperature != 1 and goal.ndim == 2:
+                goal = torch.softmax(goal.clamp_min(1e-6).log() / temperature, dim=1)
+            losses = torch.nn.functional.cross_entropy(
+                module(inputs.to(self.device)) / temperature,
+                goal,
+                reduction="none",
+                label_smoothing=self.label_smoothing,
+            )
+            loss = losses.mean() if weights is None else (losses * weights[batch]).sum() / weights[batch].sum()
+            optimiser.zero_grad(set_to_none=True)
+            (loss * temperature**2).backward()
+            optimiser.step()
+            schedule.step()
 
     def _inputs(self, torch: Any, rows: Any) -> Any:
         scaled = rows.to(torch.float32) * self.scale

@@ -25,7 +25,7 @@ class Generator(Protocol):
 
     ``fit`` learns from points and returns the generator; ``draw`` returns `n` new ones, in a table of the same kind
     and with the same columns and types. ``fit`` may take, by these names, more than the points: ``y`` (their labels),
-    ``space`` (their types and bounds), and ``teacher``, ``student``, ``n_new``, ``labels``, ``rng`` of the
+    ``space`` (their types and bounds), and ``teacher``, ``student`` and ``labels`` of the
     :class:`~surrogate.transfer.chain.Metamorphosis` that uses it.
     """
 
