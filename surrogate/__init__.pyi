@@ -19,6 +19,7 @@ from .rules.alpa import Alpa
 from .rules.extract import extract_rules
 from .rules.fidelity import fidelity, fidelity_by_class, stability, student_quality
 from .rules.rule_list import Literal, MofN, Rule, RuleList
+from .rules.summary import StudentSummary, fidelity_curve, summarise_student
 from .rules.tree import BinnedTree
 from .rules.trepan import Trepan
 from .runs.records import Runs
@@ -95,6 +96,7 @@ __all__ = [
     "Space",
     "StoreError",
     "StoreMismatchError",
+    "StudentSummary",
     "Study",
     "StudyError",
     "SurrogateError",
@@ -109,6 +111,7 @@ __all__ = [
     "extract_rules",
     "fidelity",
     "fidelity_by_class",
+    "fidelity_curve",
     "label",
     "latin_hypercube",
     "leave_one_out_table",
@@ -123,4 +126,5 @@ __all__ = [
     "sobol",
     "stability",
     "student_quality",
+    "summarise_student",
 ]

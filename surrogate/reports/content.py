@@ -122,10 +122,11 @@ class Section:
 class Asked:
     """Everything a section may draw on."""
 
-    runs: Runs
+    runs: Runs | None = None
     question: str = ""
     emulators: Mapping[str, Any] = field(default_factory=dict)
     boxes: Any = None
+    student: Any = None  # a StudentSummary
     conditions: tuple[Condition, ...] = ()
     problems: tuple[str, ...] = ()
 

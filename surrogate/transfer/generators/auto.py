@@ -158,6 +158,7 @@ class AutoGenerator(BaseEstimator):
         if not self.caution >= 0:
             raise ValueError(f"caution must not be negative, got {self.caution}")
         candidates = self._candidates()
+        as_frame(X, space)  # refuses what is no table
         n = n_rows(X)
         if n < 2:
             raise ValueError(f"AutoGenerator needs at least 2 rows, got n_samples = {n}")
