@@ -1,6 +1,11 @@
 from .boxes.box import Box
 from .boxes.prim import Prim
 from .conditions import Condition, of_interest
+from .connectors.command import CommandSimulator
+from .connectors.fmu import FMUSimulator
+from .connectors.parsers import CSVParser, CommandResult, JSONParser, RegexParser
+from .connectors.umbridge import UMBridgeSimulator
+from .connectors.umbridge_server import UMBridgeServer, serve_umbridge
 from .designs.latin_hypercube import latin_hypercube
 from .designs.sobol import sobol
 from .emulators.diagnostics import Diagnostics, diagnose, leave_one_out_table
@@ -8,6 +13,7 @@ from .emulators.gp.gaussian_process import GaussianProcess
 from .errors import (
     ConditionError,
     InvalidInputError,
+    SimulatorError,
     SimulatorNotFoundError,
     StoreError,
     StoreMismatchError,
@@ -25,15 +31,7 @@ from .rules.trepan import Trepan
 from .runs.records import Runs
 from .runs.run import RunAbortedError, run
 from .runs.store import RunStore
-from .simulation import (
-    FunctionSimulator,
-    Output,
-    Series,
-    Simulator,
-    available_simulators,
-    load_simulator,
-    simulator,
-)
+from .simulation import FunctionSimulator, Output, Series, Simulator, available_simulators, load_simulator, simulator
 from .space import Categorical, Integer, Ordinal, Parameter, Real, Space
 from .study import Study, load_study, report_study, run_study
 from .transfer.chain import Metamorphosis
@@ -61,17 +59,22 @@ __all__ = [
     "BinnedTree",
     "Bootstrap",
     "Box",
+    "CSVParser",
     "Categorical",
+    "CommandResult",
+    "CommandSimulator",
     "Condition",
     "ConditionError",
     "Copula",
     "Diagnostics",
+    "FMUSimulator",
     "ForestDensity",
     "FunctionSimulator",
     "GaussianMixture",
     "GaussianProcess",
     "Integer",
     "InvalidInputError",
+    "JSONParser",
     "KernelDensity",
     "Literal",
     "Metamorphosis",
@@ -83,6 +86,7 @@ __all__ = [
     "Parameter",
     "Prim",
     "Real",
+    "RegexParser",
     "Rule",
     "RuleList",
     "RunAbortedError",
@@ -91,6 +95,7 @@ __all__ = [
     "SelfTraining",
     "Series",
     "Simulator",
+    "SimulatorError",
     "SimulatorNotFoundError",
     "Smote",
     "Space",
@@ -103,6 +108,8 @@ __all__ = [
     "TorchClassifier",
     "TransferSet",
     "Trepan",
+    "UMBridgeServer",
+    "UMBridgeSimulator",
     "Uniform",
     "Unlabelled",
     "available_simulators",
@@ -122,6 +129,7 @@ __all__ = [
     "report_study",
     "run",
     "run_study",
+    "serve_umbridge",
     "simulator",
     "sobol",
     "stability",

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 __all__ = [
     "ConditionError",
     "InvalidInputError",
+    "SimulatorError",
     "SimulatorNotFoundError",
     "StoreError",
     "StoreMismatchError",
@@ -23,6 +24,10 @@ class SurrogateError(Exception):
 
 class InvalidInputError(SurrogateError, ValueError):
     """Inputs that do not belong to the space, listed with row, column, value and what is allowed."""
+
+
+class SimulatorError(SurrogateError, RuntimeError):
+    """A simulator outside Python (a program, a server, an FMU) that gave no answer, and what it said instead."""
 
 
 class SimulatorNotFoundError(SurrogateError, LookupError):
