@@ -19,9 +19,12 @@ from scipy.spatial.distance import cdist
 import surrogate as sg
 
 
-def prelim_munge(X: NDArray[np.float64], n: int, rng: np.random.Generator, swap: float = 0.5, s: float = 5.0) -> NDArray:
+def prelim_munge(
+    X: NDArray[np.float64], n: int, rng: np.random.Generator, swap: float = 0.5, s: float = 5.0
+) -> NDArray:
     """Our own words for the algorithm of prelim's generator: rows one by one, only the row itself is changed, always
-    towards its nearest neighbour in the original data, whose distances are counted anew; equal rows are dropped."""
+    towards its nearest neighbour in the original data, whose distances are counted anew; equal rows are dropped.
+    """
     out = [X]
     have = len(X)
     while have < n:
@@ -51,7 +54,9 @@ def measured(task, repeats: int) -> tuple[float, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--peer-rows", type=int, default=2000, help="rows of the quadratic peer, which is then scaled up")
+    parser.add_argument(
+        "--peer-rows", type=int, default=2000, help="rows of the quadratic peer, which is then scaled up"
+    )
     arguments = parser.parse_args()
     rng = np.random.default_rng(0)
     n, d, m = 10_000, 20, 100_000
@@ -73,10 +78,24 @@ def main() -> None:
     small = normal[: arguments.peer_rows]
     k = m // n
     cpu, wall = measured(lambda: prelim_munge(small, (k + 1) * len(small), np.random.default_rng(0)), 1)
-    peer = {"generator": "prelim's algorithm", "data": "20 numbers, normal", "rows": len(small), "points": k * len(small)}
+    peer = {
+        "generator": "prelim's algorithm",
+        "data": "20 numbers, normal",
+        "rows": len(small),
+        "points": k * len(small),
+    }
     rows.append(peer | {"CPU s": cpu, "wall s": wall})
     scale = (n / len(small)) ** 2
-    rows.append(peer | {"generator": "... scaled up by rows squared", "rows": n, "points": m, "CPU s": cpu * scale, "wall s": wall * scale})
+    rows.append(
+        peer
+        | {
+            "generator": "... scaled up by rows squared",
+            "rows": n,
+            "points": m,
+            "CPU s": cpu * scale,
+            "wall s": wall * scale,
+        }
+    )
     goal = max(row["CPU s"] for row in rows[:3])
     write(
         "munge",
@@ -84,9 +103,9 @@ def main() -> None:
         "python benchmarks/munge.py",
         [
             markdown(pd.DataFrame(rows)),
-            f"Goal: under 10 s of CPU in 20 attributes; measured {goal:.2f} s at most. Ours changes both partners, as the "
-            "paper has it, and takes categories; neighbours come from a tree or a blocked matrix product. prelim is not "
-            "on PyPI; its algorithm is transcribed in this file.",
+            f"Goal: under 10 s of CPU in 20 attributes; measured {goal:.2f} s at most. Ours changes both partners, as "
+            "the paper has it, and takes categories; neighbours come from a tree or a blocked matrix product. prelim is "
+            "not on PyPI; its algorithm is transcribed in this file.",
         ],
         ["surrogate-learn", "numpy", "scikit-learn", "pandas"],
     )

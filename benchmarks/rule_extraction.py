@@ -3,8 +3,8 @@
     python benchmarks/rule_extraction.py --data FOLDER [--draws 20] [--jobs 2]
 
 FOLDER holds banknote.csv, ionosphere.csv, phoneme.csv, pima.csv and twonorm_synth.csv, last column y. Three more sets
-ship with scikit-learn. Writes results/rule_extraction.md; measured cells are kept in results/rule_extraction.csv, so that
-an interrupted benchmark goes on where it was.
+ship with scikit-learn. Writes results/rule_extraction.md; measured cells are kept in results/rule_extraction.csv, so
+that an interrupted benchmark goes on where it was.
 """
 
 from __future__ import annotations
@@ -67,7 +67,9 @@ def data_sets(folder: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     return out
 
 
-def students(teacher: Any, X: Any, y: Any, pool: Any) -> dict[str, Callable[[], tuple[Callable[[Any], Any], float, str]]]:
+def students(
+    teacher: Any, X: Any, y: Any, pool: Any
+) -> dict[str, Callable[[], tuple[Callable[[Any], Any], float, str]]]:
     """By method: a function that teaches and returns how to predict, the student's CPU seconds and a note."""
 
     def taught(generator: Any, unlabelled: bool = False) -> tuple[Callable[[Any], Any], float, str]:
@@ -188,17 +190,19 @@ def summary(cells: pd.DataFrame) -> list[str]:
         columns=["goal", "wanted", "measured"],
     )
     picks = cells[cells["method"] == "AutoGenerator"]["note"].value_counts(normalize=True)
-    shown = by_cell[["AutoGenerator", *table.index[table.index.isin(singles)][:4], "true inputs, labelled by the teacher (limit)"]]
+    shown = by_cell[
+        ["AutoGenerator", *table.index[table.index.isin(singles)][:4], "true inputs, labelled by the teacher (limit)"]
+    ]
     draws = cells["draw"].nunique()
     return [
-        f"{draws} draws of {N_TRAIN} training rows of each of {cells['set'].nunique()} sets; {N_NEW:,} new points; trees of "
-        f"at most {LEAVES} leaves; up to {N_TEST:,} test rows. Hard labels. CPU seconds are of generator and student, "
-        "without the teacher's; of AutoGenerator, ALPA and Trepan they hold the teacher's work too.",
+        f"{draws} draws of {N_TRAIN} training rows of each of {cells['set'].nunique()} sets; {N_NEW:,} new points, hard "
+        f"labels; trees of at most {LEAVES} leaves; up to {N_TEST:,} test rows. CPU seconds are of generator and "
+        "student, without the teacher's; of AutoGenerator, ALPA and Trepan they hold the teacher's work too.",
         markdown(table.rename_axis("method").reset_index()),
         "## Goals",
         markdown(goals),
-        "The best single generator of a cell is known only afterwards, from the same test rows: its lead over the others "
-        "is in part chance.",
+        "The best single generator of a cell is known only afterwards, from the same test rows: its lead over the "
+        "others is in part chance.",
         "## Points over the direct tree, by set and teacher",
         markdown(shown.reset_index()),
         "AutoGenerator chose " + ", ".join(f"{name} ({share:.0%})" for name, share in picks.items()) + ".",
@@ -213,7 +217,11 @@ def main() -> None:
     parser.add_argument("--fresh", action="store_true", help="measure again what is measured already")
     arguments = parser.parse_args()
     RESULTS.mkdir(exist_ok=True)
-    done = pd.read_csv(CELLS) if CELLS.exists() and not arguments.fresh else pd.DataFrame(columns=["set", "teacher", "draw"])
+    done = (
+        pd.read_csv(CELLS)
+        if CELLS.exists() and not arguments.fresh
+        else pd.DataFrame(columns=["set", "teacher", "draw"])
+    )
     have = set(zip(done["set"], done["teacher"], done["draw"]))
     sets = data_sets(arguments.data)
     todo = [

@@ -232,7 +232,9 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--out", type=Path, default=HERE / "report.md")
     arguments = parser.parse_args()
-    result = one_draw(Digits.draw(arguments.seed, arguments.data), QUICK if arguments.quick else Effort(), arguments.seed)
+    result = one_draw(
+        Digits.draw(arguments.seed, arguments.data), QUICK if arguments.quick else Effort(), arguments.seed
+    )
     arguments.out.write_text(written(result))
     print(written(result))
 

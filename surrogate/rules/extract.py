@@ -77,8 +77,8 @@ def extract_rules(
     if boxes is not None:
         return _of_boxes(boxes, names, classes)
     raise TypeError(
-        f"no rules can be read off {type(student).__name__}: take a decision tree, a BinnedTree, a Trepan, a box finder, "
-        "or distil it into one of these with Metamorphosis"
+        f"no rules can be read off {type(student).__name__}: take a decision tree, a BinnedTree, a Trepan, a box "
+        "finder, or distil it into one of these with Metamorphosis"
     )
 
 
@@ -129,7 +129,9 @@ def _turning_point(threshold: float) -> float:
 def _of_tree(
     nodes: Nodes, names: Sequence[str] | None, classes: Any, support: NDArray[np.float64] | None = None
 ) -> RuleList:
-    features = tuple(names) if names is not None else tuple(f"x{j}" for j in range(int(nodes.feature.max(initial=0)) + 1))
+    features = (
+        tuple(names) if names is not None else tuple(f"x{j}" for j in range(int(nodes.feature.max(initial=0)) + 1))
+    )
     weights = nodes.value.sum(axis=1) if support is None else support
     rules: list[Rule] = []
     stack: list[tuple[int, tuple[Condition, ...]]] = [(0, ())]
@@ -179,6 +181,8 @@ def _of_boxes(boxes: list[Any], names: Sequence[str] | None, classes: Sequence[A
             if isinstance(limits, frozenset):
                 path.append(Literal(name, "in", limits))
             else:
-                path += [Literal(name, op, end) for op, end in ((">=", limits[0]), ("<=", limits[1])) if math.isfinite(end)]
+                path += [
+                    Literal(name, op, end) for op, end in ((">=", limits[0]), ("<=", limits[1])) if math.isfinite(end)
+                ]
         rules.append(Rule(tuple(path), yes))
     return RuleList(tuple(rules), no, features, (no, yes))

@@ -162,9 +162,7 @@ def stability(chain: Any, X: Any, y: Any, X_new: Any, *, seeds: Any = range(5)) 
         tests.append({(x.feature, x.value if isinstance(x.value, frozenset) else f"{x.value:.2g}") for x in literals})
     pairs = [(i, j) for i in range(len(students)) for j in range(i)]
     overlaps = [
-        len(a & b) / max(len(a | b), 1)
-        for i, j in pairs
-        if (a := tests[i]) is not None and (b := tests[j]) is not None
+        len(a & b) / max(len(a | b), 1) for i, j in pairs if (a := tests[i]) is not None and (b := tests[j]) is not None
     ]
     return {
         "agreement": float(np.mean([(answers[i] == answers[j]).mean() for i, j in pairs])),

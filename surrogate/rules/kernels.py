@@ -181,7 +181,11 @@ def _compiled() -> dict[str, Any] | None:
             out[r] = node
         return out
 
-    return {name: function for name, function in locals().items() if not name.startswith("_") and name not in ("numba", "jit")}
+    return {
+        name: function
+        for name, function in locals().items()
+        if not name.startswith("_") and name not in ("numba", "jit")
+    }
 
 
 _machine = _compiled()

@@ -219,7 +219,10 @@ class RuleList:
     Examples
     --------
     >>> rules = RuleList(
-    ...     (Rule((Literal("x", ">", 0.5), Literal("kind", "in", {"flap"})), "up"),), "down", ("x", "kind"), ("down", "up")
+    ...     (Rule((Literal("x", ">", 0.5), Literal("kind", "in", {"flap"})), "up"),),
+    ...     default="down",
+    ...     features=("x", "kind"),
+    ...     classes=("down", "up"),
     ... )
     >>> print(rules.to_text())
     if x > 0.5 and kind = 'flap' then up
@@ -266,7 +269,9 @@ class RuleList:
         frame, dtype = as_frame(X)
         if dtype is not None:
             if frame.shape[1] != len(self.features):
-                raise ValueError(f"X must have {len(self.features)} columns ({', '.join(self.features)}), got {frame.shape[1]}")
+                raise ValueError(
+                    f"X must have {len(self.features)} columns ({', '.join(self.features)}), got {frame.shape[1]}"
+                )
             return frame.set_axis(list(self.features), axis=1)
         frame = frame.set_axis(frame.columns.map(str), axis=1)
         missing = [name for name in self.used_features if name not in frame.columns]
@@ -351,7 +356,10 @@ class RuleList:
 
     def to_text(self, digits: int = 4) -> str:
         """One line a rule, numbers rounded to significant digits."""
-        lines = [f"{'if' if i == 0 or self.exclusive else 'else if'} {rule.words(digits)} then {_said(rule.prediction, digits)}" for i, rule in enumerate(self.rules)]
+        lines = []
+        for number, rule in enumerate(self.rules):
+            word = "if" if number == 0 or self.exclusive else "else if"
+            lines.append(f"{word} {rule.words(digits)} then {_said(rule.prediction, digits)}")
         return "\n".join([*lines, f"otherwise {_said(self.default, digits)}"])
 
     def to_python(self, name: str = "predict") -> str:
@@ -480,7 +488,7 @@ class _Simplification:
         open_rows = np.ones(len(self.wanted), dtype=bool)
         before = 0  # wrong answers of the rules that are done
         for number in range(len(self.masks)):
-            later = [other for other in range(number + 1, len(self.masks))]
+            later = list(range(number + 1, len(self.masks)))
             if before + self._wrong(later, open_rows) <= self.slack:
                 self.alive[number] = False
                 continue

@@ -89,7 +89,9 @@ def fidelity_curve(chain: Any, X: Any, y: Any = None, *, sizes: Sequence[int] = 
         raise ValueError("the chain kept no transfer set: fit it without stream=True")
     rows = []
     for size in sizes:
-        taught = teach(clone(student).set_params(**{parameter: int(size)}), chain.transfer_set_, labels=chain.labels, rng=0)
+        taught = teach(
+            clone(student).set_params(**{parameter: int(size)}), chain.transfer_set_, labels=chain.labels, rng=0
+        )
         answers = _Answers(taught, getattr(chain, "classes_", None))
         row: dict[str, Any] = {"size": int(size), "n_rules": len(extract_rules(taught, classes=answers.classes))}
         row["fidelity"] = fidelity(chain.teacher_, answers, X)
@@ -154,7 +156,9 @@ def summarise_student(
     if rules is not None and simplify and points is not None:
         rules = rules.simplify(points.X)
     has_size = any(p in chain.student.get_params() for p in SIZE_PARAMETERS) and hasattr(chain, "labels")
-    curve = fidelity_curve(chain, X, y, sizes=sizes) if has_size and points is not None and len(sizes) else pd.DataFrame()
+    curve = (
+        fidelity_curve(chain, X, y, sizes=sizes) if has_size and points is not None and len(sizes) else pd.DataFrame()
+    )
     generator = getattr(chain, "generator_", None)
     chosen = getattr(generator, "generator_", generator)
     return StudentSummary(
@@ -183,7 +187,10 @@ def _by_rule(rules: RuleList, teacher: Any, X: Any) -> pd.DataFrame:
             continue
         row = {"rule": text, "prediction": prediction, "points": len(mine)}
         if asked.classes is None:
-            row |= {"mean error": float(np.abs(mine - prediction).mean()), "teacher says": f"{mine.mean():.4g} on average"}
+            row |= {
+                "mean error": float(np.abs(mine - prediction).mean()),
+                "teacher says": f"{mine.mean():.4g} on average",
+            }
         else:
             others, counts = np.unique(mine[mine != prediction], return_counts=True)
             said = f"{others[counts.argmax()]} ({counts.max()} times)" if len(others) else ""

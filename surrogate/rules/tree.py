@@ -172,7 +172,7 @@ class BinnedTree(ClassifierMixin, BaseEstimator):
         self._check_parameters()
         X = validate_data(self, X, dtype=[np.float64, np.float32, np.uint8, np.int16, np.int32, np.int64])
         labels = self._labels(X, y, sample_weight, classes)
-        if labels.weight is not None and not labels.weight.all():
+        if not labels.weight.all():
             # Rows that count for nothing must not shape the bins either.
             X, labels = X[labels.weight > 0], labels.take(labels.weight > 0)
         self.edges_ = [_cuts(X[:, j], self.max_bins, labels.weight) for j in range(X.shape[1])]
@@ -206,10 +206,9 @@ class BinnedTree(ClassifierMixin, BaseEstimator):
             if classes is None or len(classes) != y.shape[1]:
                 raise ValueError(f"y has {y.shape[1]} columns of probabilities: classes must name them, got {classes}")
             self.classes_ = np.asarray(classes)
-            p = y.astype(np.float32)
-            if sample_weight is not None:
-                p *= np.asarray(sample_weight, dtype=np.float32)[:, None]
-            return _Labels(None, p, p.argmax(axis=1))
+            weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+            p = (y * weight[:, None]).astype(np.float32)
+            return _Labels(weight, p, np.empty(0, dtype=np.int64), p.shape[1])
         y = column_or_1d(y, warn=True)
         check_consistent_length(X, y)
         check_classification_targets(y)
@@ -237,15 +236,15 @@ class BinnedTree(ClassifierMixin, BaseEstimator):
 
 
 class _Labels:
-    """What rows count for: a class with a weight, or a probability a class."""
+    """What rows count for: a class with a weight, or a probability a class (then there are no codes)."""
 
-    def __init__(self, weight: FloatArray | None, p: NDArray[np.float32] | None, codes: Ints, k: int = 0) -> None:
-        self.weight, self.p, self.codes = weight, p, codes
-        self.n_classes = k if p is None else p.shape[1]
+    def __init__(self, weight: FloatArray, p: NDArray[np.float32] | None, codes: Ints, n_classes: int) -> None:
+        self.weight, self.p, self.codes, self.n_classes = weight, p, codes, n_classes
 
     def take(self, mask: NDArray[np.bool_]) -> _Labels:
-        """Those of some rows, which have classes."""
-        return _Labels(self.weight[mask], None, self.codes[mask], self.n_classes)  # type: ignore[index]
+        """Those of some rows."""
+        p = None if self.p is None else self.p[mask]
+        return _Labels(self.weight[mask], p, self.codes if p is not None else self.codes[mask], self.n_classes)
 
     def histogram(self, bins: NDArray[np.uint8], rows: Ints, n_bins: int) -> FloatArray:
         if self.p is not None:
@@ -253,23 +252,17 @@ class _Labels:
         return np.asarray(kernels.class_histogram(bins, rows, self.codes, self.weight, n_bins, self.n_classes))
 
     def totals(self, rows: Ints) -> FloatArray:
+        """Weight of each class of some rows; shape (k,)."""
         if self.p is not None:
-            return self.p[rows].sum(axis=0, dtype=float)
-        return np.bincount(self.codes[rows], self.weight[rows], self.n_classes)  # type: ignore[index]
-
-    def by_node(self, node: Ints, n_nodes: int) -> FloatArray:
-        """Weight of each class of the rows in each node; shape (n_nodes, k)."""
-        if self.p is not None:
-            return np.column_stack([np.bincount(node, self.p[:, c], n_nodes) for c in range(self.n_classes)])
-        flat = np.bincount(node * self.n_classes + self.codes, self.weight, n_nodes * self.n_classes)
-        return flat.reshape(n_nodes, self.n_classes)
+            return np.asarray(self.p[rows].sum(axis=0, dtype=float))
+        return np.bincount(self.codes[rows], self.weight[rows], self.n_classes).astype(float)
 
     def gain(self, rows: Ints, one: Ints, other: Ints) -> FloatArray:
         """How much more is right if a row is said to be of class `one` instead of `other`."""
         if self.p is not None:
             return (self.p[rows, one] - self.p[rows, other]).astype(float)
         right = (self.codes[rows] == one).astype(float) - (self.codes[rows] == other)
-        return right * self.weight[rows]  # type: ignore[index]
+        return np.asarray(right * self.weight[rows])
 
 
 class _Grower:
@@ -294,7 +287,13 @@ class _Grower:
         self.rows: dict[int, Ints] = {}  # of the leaves
 
     def _add(self, value: FloatArray, level: int) -> int:
-        for column, entry in ((self.feature, -1), (self.cut, 0), (self.left, -1), (self.right, -1), (self.level, level)):
+        for column, entry in (
+            (self.feature, -1),
+            (self.cut, 0),
+            (self.left, -1),
+            (self.right, -1),
+            (self.level, level),
+        ):
             column.append(entry)
         self.value.append(value)
         return len(self.feature) - 1
@@ -348,7 +347,8 @@ class _Grower:
         """
         right_as_leaf = np.array([value.max() for value in self.value])
         parent = {child: node for node in range(len(self.feature)) for child in (self.left[node], self.right[node])}
-        size, right_below, version = np.ones(len(self.feature), dtype=np.int64), right_as_leaf.copy(), {}
+        size, right_below = np.ones(len(self.feature), dtype=np.int64), right_as_leaf.copy()
+        version: dict[int, int] = {}
         # Children have larger numbers than their parents.
         for node in range(len(self.feature) - 1, -1, -1):
             if self.feature[node] >= 0:
@@ -364,26 +364,25 @@ class _Grower:
         for node, feature in enumerate(self.feature):
             if feature >= 0:
                 offer(node)
-        cut_off: set[int] = set()
+        pruned = False
         while size[0] > max_leaves:
             _, node, number = heapq.heappop(queue)
             if version[node] != number or size[node] == 1:
                 continue
             removed, lost = size[node] - 1, right_below[node] - right_as_leaf[node]
-            self.feature[node] = -1
+            self.feature[node], pruned = -1, True
             below = [self.left[node], self.right[node]]
             for child in below:  # nodes of the branch are no longer offered
                 version[child] = -1
                 if self.feature[child] >= 0:
                     below += (self.left[child], self.right[child])
-            cut_off.update(below)
             size[node], right_below[node] = 1, right_as_leaf[node]
             while node in parent and parent[node] >= 0:
                 node = parent[node]
                 size[node] -= removed
                 right_below[node] -= lost
                 offer(node)
-        if cut_off:
+        if pruned:
             self._rebuild(*self._arrays())
 
     def _arrays(self) -> tuple[Ints, Ints, Ints, Ints]:

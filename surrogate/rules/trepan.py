@@ -268,7 +268,7 @@ class Trepan(ClassifierMixin, BaseEstimator):
         foreign = np.flatnonzero(self.classes_[found] != answers)
         if len(foreign):
             raise ValueError(
-                f"class {answers[foreign].tolist()[0]!r} is none of {self.classes_}; pass all that there are as classes="
+                f"class {answers[foreign].tolist()[0]!r} is none of {self.classes_}; pass all there are as classes="
             )
         return np.asarray(found)
 
@@ -322,7 +322,7 @@ class Trepan(ClassifierMixin, BaseEstimator):
         first = int(ratios.argmax())
         if not ratios[first] > 0:
             return None
-        beam = [(float(ratios[first]), 1, (first,))]
+        beam: list[tuple[float, int, tuple[int, ...]]] = [(float(ratios[first]), 1, (first,))]
         best = beam[0]
         while beam and self.max_literals > 1:
             grown: dict[tuple[int, tuple[int, ...]], float] = {}
@@ -370,9 +370,9 @@ class Trepan(ClassifierMixin, BaseEstimator):
             if len(cuts) > MAX_CUTS:
                 cuts = np.unique(np.quantile(values.to_numpy(dtype=float), np.linspace(0, 1, MAX_CUTS + 2)[1:-1]))
             found += [Literal(name, op, float(cut)) for cut in cuts for op in ("<=", ">")]
-        truth = np.column_stack([literal.holds(frame) for literal in found]) if found else np.empty((len(frame), 0), bool)
-        divides = truth.any(axis=0) & ~truth.all(axis=0)
-        return [literal for literal, use in zip(found, divides) if use], truth[:, divides]
+        tested = [(literal, literal.holds(frame)) for literal in found]
+        dividing = [(literal, held) for literal, held in tested if held.any() and not held.all()]
+        return [literal for literal, _ in dividing], np.array([held for _, held in dividing], dtype=bool).T
 
     def _best_size(self, order: list[_Node], frame: pd.DataFrame, codes: NDArray[np.int64]) -> int:
         """How many tests, in the order in which they came, agree best with the validation rows."""

@@ -77,7 +77,7 @@ def compare_models(
 
 
 def n_parameters(model: Any) -> int | None:
-    """How many numbers a model has learned: weights of a network, tests and leaves' values of trees; None if unknown."""
+    """How many numbers a model has learned: weights, tests and values of leaves; None if unknown."""
     for inner in ("student_", "teacher_", "best_estimator_"):
         if hasattr(model, inner):
             return n_parameters(getattr(model, inner))

@@ -248,7 +248,9 @@ def _read(
         names = np.unique(answers) if classes is None else np.asarray(classes)
         foreign = np.flatnonzero(~np.isin(answers, names))
         if len(foreign):
-            raise ValueError(f"the teacher answered {answers[foreign].tolist()[0]!r}, which is none of the classes {names}")
+            raise ValueError(
+                f"the teacher answered {answers[foreign].tolist()[0]!r}, which is none of the classes {names}"
+            )
         return TransferSet(X, answers, None, names)
     if answers.dtype.kind not in "iufb":
         raise ValueError(

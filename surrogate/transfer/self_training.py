@@ -34,8 +34,8 @@ class SelfTraining(ClassifierMixin, BaseEstimator):
 
     Confidence is calibrated first: the probabilities are sharpened or softened by one temperature, the likeliest for
     labels that were held out [2]_. Of the points above the threshold each class may be at most `balance` times as
-    frequent as among the labels, the surest first. Self-training ends when nothing is added, or when the accuracy on the
-    held-out labels falls below the best by more than chance; the best round is kept.
+    frequent as among the labels, the surest first. Self-training ends when nothing is added, or when the accuracy on
+    the held-out labels falls below the best by more than chance; the best round is kept.
 
     Parameters
     ----------
@@ -140,7 +140,9 @@ class SelfTraining(ClassifierMixin, BaseEstimator):
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)
         if len(y) != n_rows(X):
-            raise ValueError(f"y must have as many rows as X: inconsistent numbers of samples, {n_rows(X)} and {len(y)}")
+            raise ValueError(
+                f"y must have as many rows as X: inconsistent numbers of samples, {n_rows(X)} and {len(y)}"
+            )
         pool = self.unlabelled if unlabelled is None else unlabelled
         pool = None if pool is None else self._checked(pool, reset=False)
         self.classes_ = np.unique(y)
@@ -237,7 +239,8 @@ class SelfTraining(ClassifierMixin, BaseEstimator):
         """Of ``classes_``; a class that the model did not see has none."""
         found = label(model, X, labels="soft")
         out = np.zeros((n_rows(X), len(self.classes_)))
-        out[:, np.searchsorted(self.classes_, found.classes)] = found.probabilities
+        if found.probabilities is not None and found.classes is not None:
+            out[:, np.searchsorted(self.classes_, found.classes)] = found.probabilities
         return out
 
     def _believed(

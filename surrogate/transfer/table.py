@@ -219,7 +219,9 @@ def _column(series: pd.Series, parameter: Any) -> Column:
         present = series.dropna()
         odd = [value for value in present if not isinstance(value, (str, bool, int, float, bytes))]
         if odd:
-            raise TypeError(f"X: column {str(name)!r} holds {odd[0]!r:.60}; argument must be a string, a number or a boolean")
+            raise TypeError(
+                f"X: column {str(name)!r} holds {odd[0]!r:.60}; argument must be a string, a number or a boolean"
+            )
         different = present.unique().tolist()
         try:
             values = tuple(sorted(different))

@@ -110,7 +110,9 @@ def test_arrays_are_read_by_position_and_frames_by_name():
 
 
 def test_missing_values_meet_no_condition():
-    rules = sg.RuleList((sg.Rule((sg.Literal("a", "<=", 0.5),), 1), sg.Rule((sg.Literal("a", ">", 0.5),), 2)), 0, ("a",))
+    rules = sg.RuleList(
+        (sg.Rule((sg.Literal("a", "<=", 0.5),), 1), sg.Rule((sg.Literal("a", ">", 0.5),), 2)), 0, ("a",)
+    )
     assert rules.predict(pd.DataFrame({"a": [np.nan, 0.1, 0.9]})).tolist() == [0, 1, 2]
 
 
@@ -151,7 +153,10 @@ def test_rules_of_a_regression_tree():
 def test_rules_of_a_chain_have_its_names_and_classes():
     X, y = load_iris(return_X_y=True, as_frame=True)
     y = np.array(["setosa", "versicolor", "virginica"])[y]
-    for labels, student in (("hard", DecisionTreeClassifier(max_leaf_nodes=5)), ("soft", DecisionTreeRegressor(max_leaf_nodes=5))):
+    for labels, student in (
+        ("hard", DecisionTreeClassifier(max_leaf_nodes=5)),
+        ("soft", DecisionTreeRegressor(max_leaf_nodes=5)),
+    ):
         chain = sg.Metamorphosis(
             RandomForestClassifier(20, random_state=0), sg.KernelDensity(), student, n_new=2000, labels=labels, rng=0
         ).fit(X, y)
@@ -164,7 +169,9 @@ def test_rules_of_a_chain_have_its_names_and_classes():
 def test_rules_of_a_pipeline_are_about_what_its_last_step_sees():
     frame = mixed()
     y = (frame["kind"] == "u") & frame["flag"]
-    coded = make_column_transformer((OneHotEncoder(), ["kind"]), remainder="passthrough", verbose_feature_names_out=False)
+    coded = make_column_transformer(
+        (OneHotEncoder(), ["kind"]), remainder="passthrough", verbose_feature_names_out=False
+    )
     pipe = make_pipeline(coded, DecisionTreeClassifier()).fit(frame, y)
     rules = sg.extract_rules(pipe)
     assert set(rules.used_features) == {"kind_u", "flag"}
@@ -183,7 +190,7 @@ def test_boxes_are_rules():
 
 
 def test_what_has_no_rules_is_named():
-    with pytest.raises(TypeError, match="no rules can be read off RandomForestClassifier: .* distil it"):
+    with pytest.raises(TypeError, match=r"no rules can be read off RandomForestClassifier: .* distil it"):
         sg.extract_rules(RandomForestClassifier())
 
 

@@ -157,7 +157,9 @@ def test_fidelity_is_agreement_or_r2():
 
 def test_confusion_counts_teacher_in_rows():
     X = np.arange(10.0)[:, None]
-    table = sg.fidelity_by_class(lambda X: np.where(X[:, 0] < 3, "a", "b"), lambda X: np.where(X[:, 0] < 5, "a", "c"), X)
+    table = sg.fidelity_by_class(
+        lambda X: np.where(X[:, 0] < 3, "a", "b"), lambda X: np.where(X[:, 0] < 5, "a", "c"), X
+    )
     assert table.loc["a", "a"] == 3
     assert table.loc["b", "a"] == 2
     assert table.loc["b", "c"] == 5
@@ -184,7 +186,9 @@ def test_quality_of_a_known_student():
 def test_stability_is_one_for_a_student_without_chance():
     X = numbers(200)
     y = majority(X)
-    chain = sg.Metamorphosis(GaussianNB(), sg.KernelDensity(), DecisionTreeClassifier(max_leaf_nodes=6, random_state=0), 300)
+    chain = sg.Metamorphosis(
+        GaussianNB(), sg.KernelDensity(), DecisionTreeClassifier(max_leaf_nodes=6, random_state=0), 300
+    )
     loose = sg.stability(chain, X, y, numbers(500, seed=1), seeds=range(4))
     tight = sg.stability(clone(chain).set_params(n_new=30_000), X, y, numbers(500, seed=1), seeds=range(4))
     same = sg.stability(chain, X, y, numbers(500, seed=1), seeds=[3, 3])

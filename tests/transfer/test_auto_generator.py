@@ -49,7 +49,9 @@ def test_a_useless_favourite_is_passed_over(order):
     auto = chain.generator_
     assert auto.chosen_ == "KernelDensity"
     assert auto.scores_.loc["KernelDensity", "score"] > auto.scores_.loc["Elsewhere", "score"] + 0.1
-    assert auto.reason_.startswith("KernelDensity: " + ("the favourite" if order == (0, 1) else "better than Elsewhere"))
+    assert auto.reason_.startswith(
+        "KernelDensity: " + ("the favourite" if order == (0, 1) else "better than Elsewhere")
+    )
 
 
 def test_chance_does_not_beat_the_favourite_as_often_with_caution():
@@ -87,7 +89,9 @@ def test_a_fitted_teacher_without_labels_is_asked_as_it_is():
     chain = sg.Metamorphosis(teacher, sg.AutoGenerator([Elsewhere(), sg.Noise()]), TREE, 2000, rng=0).fit(X)
     assert chain.generator_.chosen_ == "Noise"
     assert np.isnan(chain.generator_.scores_["accuracy"]).all()
-    calls = sg.Metamorphosis(lambda X: X[:, 0] > 0, sg.AutoGenerator([Elsewhere(), sg.Noise()]), TREE, 2000, rng=0).fit(X)
+    calls = sg.Metamorphosis(lambda X: X[:, 0] > 0, sg.AutoGenerator([Elsewhere(), sg.Noise()]), TREE, 2000, rng=0).fit(
+        X
+    )
     assert calls.generator_.chosen_ == "Noise"
 
 

@@ -51,7 +51,9 @@ def blobs(n, seed=0, shares=(0.5, 0.5)):
 def test_only_points_above_the_threshold_are_believed():
     X, y = blobs(300)
     pool, truth = blobs(2000, seed=1)
-    model = sg.SelfTraining(LogisticRegression(), 0.95, rounds=1, unlabelled=pool, balance=None, validation=0.0).fit(X, y)
+    model = sg.SelfTraining(LogisticRegression(), 0.95, rounds=1, unlabelled=pool, balance=None, validation=0.0).fit(
+        X, y
+    )
     first = LogisticRegression().fit(X, y)
     sure = first.predict_proba(pool).max(axis=1) >= 0.95
     assert_array_equal(model.pseudo_labels_.X, pool[sure])
@@ -61,7 +63,7 @@ def test_only_points_above_the_threshold_are_believed():
 
 
 def test_confidence_is_calibrated_on_labels_held_out():
-    """Naive Bayes counts a column given five times as five columns: it is far too sure, which the temperature undoes."""
+    """Naive Bayes counts a column given five times as five: it is far too sure, which the temperature undoes."""
     X, y = blobs(1000)
     X = np.repeat(X, 5, axis=1) + 0.0
     model = sg.SelfTraining(GaussianNB(), validation=0.3).fit(X, y)

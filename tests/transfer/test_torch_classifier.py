@@ -36,7 +36,9 @@ def digits():
 def teacher(digits):
     pytest.importorskip("torch")
     X, y = digits
-    return sg.TorchClassifier(dense, input_shape=(1, 8, 8), scale=1 / 16, epochs=15, n_threads=1).fit(X[:1000], y[:1000])
+    return sg.TorchClassifier(dense, input_shape=(1, 8, 8), scale=1 / 16, epochs=15, n_threads=1).fit(
+        X[:1000], y[:1000]
+    )
 
 
 def test_learns_and_answers_in_classes(teacher, digits):
@@ -61,7 +63,9 @@ def test_same_seed_same_network_and_global_state_is_left_alone(teacher, digits):
     assert torch.rand(1) == expected
     assert torch.get_num_threads() == threads
     assert_allclose(again.predict_proba(X[:20]), teacher.predict_proba(X[:20]))
-    assert not np.allclose(clone(teacher).set_params(random_state=1).fit(X, y).predict_proba(X[:9]), again.predict_proba(X[:9]))
+    assert not np.allclose(
+        clone(teacher).set_params(random_state=1).fit(X, y).predict_proba(X[:9]), again.predict_proba(X[:9])
+    )
 
 
 def test_soft_labels_are_learned(teacher, digits):

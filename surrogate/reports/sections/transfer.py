@@ -41,11 +41,14 @@ def transfer_section(asked: Asked) -> Section | None:
     measure = "agrees with it on" if summary.confusion is not None else "explains of its variance"
     lead = (
         f"The {summary.student} was taught by the {summary.teacher} and {measure} {quality['fidelity']:.1%} "
-        f"(95% interval {quality['fidelity_low']:.1%} to {quality['fidelity_high']:.1%}) of points that neither had seen."
+        f"(95% interval {quality['fidelity_low']:.1%} to {quality['fidelity_high']:.1%}) of points that "
+        "neither had seen."
     )
     if summary.rules is not None:
         lead += f" It is told in {len(summary.rules)} rules and a default."
-    source = f"{summary.n_transfer} points of {summary.generator}" if summary.generator else f"{summary.n_transfer} points"
+    source = (
+        f"{summary.n_transfer} points of {summary.generator}" if summary.generator else f"{summary.n_transfer} points"
+    )
     blocks: list[Text | Table | Figure] = [
         Text(f"The student learned from {source}, labelled by the teacher. {summary.reason}".strip()),
         Table(_quality_table(summary), "How true and how long"),
@@ -78,7 +81,9 @@ def transfer_section(asked: Asked) -> Section | None:
             )
         )
     if len(summary.by_rule):
-        blocks.append(Table(summary.by_rule.head(MAX_RULES), "Where the student is wrong: rules, the least faithful first"))
+        blocks.append(
+            Table(summary.by_rule.head(MAX_RULES), "Where the student is wrong: rules, the least faithful first")
+        )
     return Section("student", "What the model knows", lead, blocks)
 
 

@@ -289,7 +289,10 @@ class AutoGenerator(BaseEstimator):
     def _choice(self, usable: pd.DataFrame) -> tuple[str, str]:
         if "distance" in usable:
             best = str(usable["distance"].idxmin())
-            return best, f"{best}: its points are nearest to the rows left out (energy distance {usable['distance'].min():.3g})"
+            return (
+                best,
+                f"{best}: its points are nearest to the rows left out (energy distance {usable['distance'].min():.3g})",
+            )
         favourite = str(usable.index[0])
         cautious = usable["gain"] - self.caution * usable["standard_error"]
         best = str(cautious.idxmax())
@@ -339,7 +342,7 @@ def _credit(answers: NDArray[Any], truth: NDArray[Any] | None, goal: TransferSet
 
 def _mean(credit: FloatArray) -> FloatArray:
     """Of the credits that there are."""
-    return credit[1] if np.isnan(credit[0]).all() else credit.mean(axis=0)
+    return np.asarray(credit[1] if np.isnan(credit[0]).all() else credit.mean(axis=0))
 
 
 def _energy_distance(x: FloatArray, z: FloatArray) -> float:
