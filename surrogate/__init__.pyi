@@ -48,6 +48,13 @@ from .errors import (
     SurrogateError,
 )
 from .reports.page import report
+from .rules.alpa import Alpa
+from .rules.extract import extract_rules
+from .rules.fidelity import fidelity, fidelity_by_class, stability, student_quality
+from .rules.rule_list import Literal, MofN, Rule, RuleList
+from .rules.summary import StudentSummary, fidelity_curve, summarise_student
+from .rules.tree import BinnedTree
+from .rules.trepan import Trepan
 from .runs.records import Runs
 from .runs.run import RunAbortedError, run
 from .runs.store import RunStore
@@ -59,12 +66,32 @@ from .sensitivity.sobol import second_order, sobol_indices
 from .simulation import FunctionSimulator, Output, Series, Simulator, available_simulators, load_simulator, simulator
 from .space import Categorical, Integer, Ordinal, Parameter, Real, Space
 from .study import Study, load_study, report_study, run_study
+from .transfer.chain import Metamorphosis
+from .transfer.compression import compare_models
+from .transfer.generators.auto import AutoGenerator
+from .transfer.generators.bootstrap import Bootstrap
+from .transfer.generators.copula import Copula
+from .transfer.generators.forest_density import ForestDensity
+from .transfer.generators.gaussian_mixture import GaussianMixture
+from .transfer.generators.kernel_density import KernelDensity
+from .transfer.generators.munge import Munge
+from .transfer.generators.noise import Noise
+from .transfer.generators.smote import Smote
+from .transfer.generators.uniform import Uniform
+from .transfer.generators.unlabelled import Unlabelled
+from .transfer.label import TransferSet, label
+from .transfer.self_training import SelfTraining
+from .transfer.torch_classifier import TorchClassifier
 
 __version__: str
 
 __all__ = [
+    "Alpa",
     "AutoEmulator",
+    "AutoGenerator",
     "BestInterval",
+    "BinnedTree",
+    "Bootstrap",
     "Box",
     "BoxUnion",
     "BumpedPrim",
@@ -76,19 +103,28 @@ __all__ = [
     "Condition",
     "ConditionError",
     "ConformalEmulator",
+    "Copula",
     "Diagnostics",
     "EmulatorFileError",
     "FMUSimulator",
+    "ForestDensity",
     "ForestEmulator",
     "FunctionSimulator",
     "FunctionalEmulator",
+    "GaussianMixture",
     "GaussianProcess",
     "GradientEnhanced",
     "Integer",
     "InvalidInputError",
     "JSONParser",
+    "KernelDensity",
+    "Literal",
+    "Metamorphosis",
+    "MofN",
     "MultiFidelity",
     "MultiOutput",
+    "Munge",
+    "Noise",
     "Ordinal",
     "Output",
     "Parameter",
@@ -100,27 +136,38 @@ __all__ = [
     "Real",
     "RegexParser",
     "Resampled",
+    "Rule",
+    "RuleList",
     "RunAbortedError",
     "RunStore",
     "Runs",
+    "SelfTraining",
     "Series",
     "Simulator",
     "SimulatorError",
     "SimulatorNotFoundError",
+    "Smote",
     "Space",
     "StoreError",
     "StoreMismatchError",
+    "StudentSummary",
     "Study",
     "StudyError",
     "SurrogateError",
     "TooManyFailuresError",
+    "TorchClassifier",
+    "TransferSet",
+    "Trepan",
     "UMBridgeServer",
     "UMBridgeSimulator",
+    "Uniform",
+    "Unlabelled",
     "augment",
     "available_simulators",
     "box_behnken",
     "box_quality",
     "central_composite",
+    "compare_models",
     "consistency",
     "crps",
     "delta",
@@ -129,14 +176,19 @@ __all__ = [
     "dgsm",
     "diagnose",
     "export_python",
+    "extract_rules",
     "factorial",
     "fast",
+    "fidelity",
+    "fidelity_by_class",
+    "fidelity_curve",
     "fractional_factorial",
     "gsd",
     "halton",
     "held_out_quality",
     "interpretability",
     "interval_coverage_curve",
+    "label",
     "latin_hypercube",
     "lattice",
     "leave_one_out_table",
@@ -165,5 +217,8 @@ __all__ = [
     "sliced_latin_hypercube",
     "sobol",
     "sobol_indices",
+    "stability",
+    "student_quality",
+    "summarise_student",
     "trajectory_quality",
 ]

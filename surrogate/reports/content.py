@@ -122,11 +122,12 @@ class Section:
 class Asked:
     """Everything a section may draw on."""
 
-    runs: Runs
+    runs: Runs | None = None
     question: str = ""
     emulators: Mapping[str, Any] = field(default_factory=dict)
     boxes: Any = None
     sensitivity: pd.DataFrame | None = None
+    student: Any = None  # a StudentSummary
     conditions: tuple[Condition, ...] = ()
     problems: tuple[str, ...] = ()
 

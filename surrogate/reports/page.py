@@ -25,10 +25,11 @@ __all__ = ["report"]
 def report(
     path: str | Path,
     *,
-    runs: Runs,
+    runs: Runs | None = None,
     emulator: Any = None,
     boxes: Any = None,
     sensitivity: pd.DataFrame | None = None,
+    student: Any = None,
     of_interest: str | Mapping[str, str] | Sequence[str | Condition] | None = None,
     title: str = "",
     question: str = "",
@@ -40,13 +41,16 @@ def report(
     ----------
     path : str or Path
         The file to write; replaced as a whole if it exists.
-    runs : Runs
+    runs : Runs, optional
+        Needed for emulators and boxes, whose runs they are.
     emulator : fitted emulator, or mapping of output to fitted emulator, optional
         Fitted on the finished runs in their order. One emulator alone belongs to the only scalar output.
     boxes : fitted box finder, optional
         Fitted on the finished runs in their order.
     sensitivity : DataFrame, optional
         As from ``sobol_indices`` or any other measure.
+    student : StudentSummary, optional
+        Of :func:`surrogate.summarise_student`.
     of_interest : str, mapping or sequence of conditions, optional
         What made runs of interest, to be told in words.
     title, question : str, optional
@@ -62,19 +66,24 @@ def report(
     Raises
     ------
     ValueError
-        If an emulator belongs to no output.
+        If an emulator belongs to no output, or there is nothing to report on.
     FileNotFoundError
         If the folder does not exist.
     """
     file = Path(path)
     if not file.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {file.parent} for the report {file.name}")
+    if runs is None and student is None:
+        raise ValueError("there is nothing to report on: pass runs=, student= or both")
+    if runs is None and (emulator is not None or boxes is not None):
+        raise ValueError("emulator and boxes are told with the runs they were fitted on: pass runs=")
     asked = Asked(
         runs=runs,
         question=question,
-        emulators=_by_output(emulator, runs),
+        emulators={} if runs is None else _by_output(emulator, runs),
         boxes=boxes,
         sensitivity=sensitivity,
+        student=student,
         conditions=() if of_interest is None else parse_conditions(of_interest),
         problems=tuple(problems),
     )
@@ -84,7 +93,7 @@ def report(
         _environment()
         .get_template("page.html.j2")
         .render(
-            title=title or f"Study of {runs.simulator}",
+            title=title or (f"Study of {runs.simulator}" if runs is not None else "What the model knows"),
             date=datetime.date.today().isoformat(),
             problems=asked.problems,
             sections=sections,

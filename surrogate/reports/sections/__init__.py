@@ -11,6 +11,7 @@ from surrogate.reports.sections.provenance import provenance_section
 from surrogate.reports.sections.question import question_section
 from surrogate.reports.sections.runs import runs_section
 from surrogate.reports.sections.sensitivity import sensitivity_section
+from surrogate.reports.sections.transfer import transfer_section
 
 __all__ = ["SECTIONS"]
 
@@ -21,5 +22,6 @@ SECTIONS: tuple[Callable[[Asked], Section | None], ...] = (
     boxes_section,
     emulators_section,
     sensitivity_section,
+    transfer_section,
     provenance_section,
 )

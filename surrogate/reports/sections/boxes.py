@@ -18,7 +18,7 @@ __all__ = ["boxes_section"]
 def boxes_section(asked: Asked) -> Section | None:
     """The section "Where it is of interest", if a box finder was given."""
     finder = asked.boxes
-    if finder is None:
+    if finder is None or asked.runs is None:
         return None
     box, trajectory, chosen = finder.best_, finder.trajectory_, finder.best_index_
     runs, flags = asked.runs, np.asarray(finder.of_interest_, dtype=bool)
