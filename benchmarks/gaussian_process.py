@@ -2,7 +2,7 @@
 
     python -m benchmarks.gaussian_process [--seeds 3] [--rows 10 25] [--sizes 500] [--peers surrogate ...]
 
-writes ``benchmarks/results/gaussian_process.md``. Peers that are not installed are left out. Cells of peers that are not
+writes ``benchmarks/results/gaussian_process.md``. Peers that are absent are left out. Cells of peers that are not
 asked for are kept from the file beside it, so ``--peers surrogate`` measures only ours anew.
 """
 

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surrogate.errors import did_you_mean
+from surrogate.runs.plan import run_ids
 from surrogate.runs.records import Runs
-from surrogate.runs.run import run, run_ids
+from surrogate.runs.run import run
 from surrogate.runs.store import RunStore
 from surrogate.simulation import Series, Simulator, load_simulator
 from surrogate.space import Real, Space

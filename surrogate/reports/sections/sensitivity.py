@@ -33,7 +33,7 @@ def sensitivity_section(asked: Asked) -> Section | None:
     method = result.attrs["method"]
     main = MEASURES_SHOWN[method][0]
     tables = by_output(result)
-    labels = {str(out): out.label for out in asked.runs.output_types}
+    labels = {} if asked.runs is None else {str(out): out.label for out in asked.runs.output_types}
     blocks: list[Text | Table | Figure] = [Text(METHODS[method])]
     if result.attrs.get("note"):
         blocks.append(Text(f"Note: {result.attrs['note']}."))
