@@ -380,7 +380,9 @@ def _spread(positions: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
     steps = np.diff(np.unique(positions))
     if not len(steps) or len(steps) + 1 > len(positions) / 4:
         return positions
-    return np.asarray(positions + steps.min() * np.random.default_rng((7919, seed)).uniform(-0.25, 0.25, len(positions)))
+    return np.asarray(
+        positions + steps.min() * np.random.default_rng((7919, seed)).uniform(-0.25, 0.25, len(positions))
+    )
 
 
 def _stretches(box: Box, name: str, values: Sequence[Any], view: tuple[float, float]) -> list[tuple[float, float]]:
