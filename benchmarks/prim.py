@@ -126,7 +126,8 @@ def table(sizes: list[int], results: dict[tuple[str, int], dict[str, Any]]) -> s
         "",
         (__doc__ or "").split("\n\n")[2].replace("\n", " "),
         "",
-        f"{', '.join(versions)}; Python {platform.python_version()}, {_processor()}, {time.strftime('%Y-%m-%d')}.",
+        f"{', '.join(versions)}; Python {platform.python_version()}, {time.strftime('%Y-%m-%d')}.",
+        f"{_processor()}, {os.cpu_count()} cores, load average {os.getloadavg()[0]:.0f}: trust ratios before seconds.",
         "Best of up to five fits; peak memory of the whole process in MB, in brackets its growth during the fit.",
         "",
         "| rows x inputs | "
@@ -148,7 +149,7 @@ def table(sizes: list[int], results: dict[tuple[str, int], dict[str, Any]]) -> s
             )
             if program != "surrogate":
                 ratios.append(f"{found['seconds'] / ours['seconds']:.0f}" if found and ours else "-")
-        lines.append(f"| {n} x {D} ({n * D * 8 / 2**20:.0f} MB) | " + " | ".join(cells + ratios) + " |")
+        lines.append(f"| {n} x {D} ({n * D * 8 / 2**20:.3g} MB) | " + " | ".join(cells + ratios) + " |")
     lines += ["", "What was found (boxes on the way; coverage and density of the last):", ""]
     lines += ["| rows | " + " | ".join(programs) + " |", "|---" * (1 + len(programs)) + "|"]
     for n in sizes:

@@ -21,7 +21,7 @@ SORTED_ROWS = 4096
 # Cells a column above that: what fits a byte, with one code left for missing values.
 N_CELLS = 255
 # Rows looked at to place the borders of cells, and equal steps that a column's range is cut into to look a cell up.
-SAMPLE = 4096
+SAMPLE = 2048
 STEPS = 4096
 # A cell this many times as full as the average tells that equal steps do not suit the column.
 CROWDED = 8

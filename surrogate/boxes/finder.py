@@ -117,6 +117,10 @@ class BoxFinder(BaseEstimator, ABC):
         """Position of the best box."""
         return choose_supported(self.trajectory_, self._labels.total)
 
+    def predict(self, X: Any) -> NDArray[np.bool_]:
+        """Which rows of a DataFrame or array lie in `best_`."""
+        return self.best_.contains(X)
+
     def simplified(self, box: int | None = None, *, n_runs: float | None = None) -> Box:
         """A box without the limits that the runs do not support.
 

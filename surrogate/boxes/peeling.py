@@ -96,10 +96,11 @@ class Path:
 class _Cut:
     """The outer rows of one side of one input, in the box, that a peel would take off."""
 
-    moved: float  # weight, and of interest; not counted again where the score was known
-    positive: float
     removed: float  # the innermost value that goes
-    kept: float | None  # the outermost that stays, if it lies in the same cell
+    kept: float | None = None  # the outermost that stays, if it lies in the same cell
+    rows: IntArray | None = None  # those of the last cell that go, unless all do
+    moved: float = 0.0  # weight, and of interest; not counted again where the score was known
+    positive: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,8 +193,6 @@ class Peeling:
             self._quasi_p(low, high, weight, positive),
         )
 
-    # -- the box and its counts -------------------------------------------------------------------------------------
-
     def _start(self) -> None:
         """The box of all rows."""
         labels, n_cells = self.labels, self.cells.n_cells
@@ -285,8 +284,6 @@ class Peeling:
         step = 1 if side == LOWER else -1
         self.near[i, :there] = np.arange(base + first, base + first + step * there, step)
         self.near[i, there:] = base + self.width - 1
-
-    # -- peeling ----------------------------------------------------------------------------------------------------
 
     def _best_peel(self) -> tuple[int, int, _Cut | None] | None:
         """The best peel as (input, side, cut), or (input, category, None); None if no peel is allowed or any good."""
@@ -409,7 +406,7 @@ class Peeling:
         cell = int(self.near[i, self.at[i]]) - base
         values = self.cells.values[j]
         if values is not None:
-            return _Cut(0.0, 0.0, float(values[cell]), None)
+            return _Cut(float(values[cell]))
         outer = self.below[:, i] + self.held[:, base + self.cells.missing]
         rows, v = self._rows_of(j, cell)
         share = self.share if np.ndim(self.share) == 0 else self.share[i]
@@ -430,7 +427,11 @@ class Peeling:
         weight, positive = self.labels.sums(gone_rows)
         outer_weight, outer_positive = self._in_units(outer)
         return _Cut(
-            outer_weight + weight, outer_positive + positive, float(removed), None if kept is None else float(kept)
+            float(removed),
+            None if kept is None else float(kept),
+            gone_rows,
+            outer_weight + weight,
+            outer_positive + positive,
         )
 
     def _in_units(self, amounts: NDArray[np.int64]) -> tuple[float, float]:
@@ -463,13 +464,14 @@ class Peeling:
             i = 2 * self.place[j] + side
             last, first, limit = self._border(i, cut)
             (self.high if side == UPPER else self.low)[j] = limit
-            beyond = codes >= last if side == UPPER else codes <= last
+            # The last cell goes as a whole, unless the cut tells which of its rows do.
+            inward = 1 if cut.rows is None else 0
+            beyond = codes > last - inward if side == UPPER else codes < last + inward
             if self.cells.table.has_missing and side == UPPER:
                 beyond &= codes < self.cells.missing
             gone = (beyond & self.alive).nonzero()[0]
-            if self.cells.values[j] is None:
-                v = self.x[gone, j]
-                gone = gone[v > limit if side == UPPER else v < limit]
+            if cut.rows is not None:
+                gone = np.concatenate([gone, cut.rows])
             self.borders.setdefault((j, side), []).append((len(self.low_path), last, first))
             self.ends[j][side] = first
             self._look_at_end(i)
@@ -522,8 +524,6 @@ class Peeling:
         self.low, self.high = self.low_path[-1].copy(), self.high_path[-1].copy()
         self.allowed = dict(self.allowed_path[-1])
         self.n_alive, self.weight, self.positive = self.counts[-1], self.weights[-1], self.positives[-1]
-
-    # -- what lies just outside -------------------------------------------------------------------------------------
 
     def _count_exits(self) -> None:
         """For every row: when and on which side it first fell out of the box, and when it did so on another side.
@@ -598,8 +598,6 @@ class Peeling:
         flow = self._counted(first, rows, size) - self._counted(again, rows, size)
         amounts = flow.reshape(2, steps + 1, -1).cumsum(axis=1)[:, :steps, : SIDES * self.d]
         return np.moveaxis(amounts, 0, 2) * [self.labels.weight_unit, self.labels.positive_unit]
-
-    # -- pasting ----------------------------------------------------------------------------------------------------
 
     def _paste_all(self) -> None:
         """Give rows back as long as that raises the density."""

@@ -76,6 +76,7 @@ def stack_dimensions(
 
     Examples
     --------
+    >>> import pandas as pd
     >>> x = pd.DataFrame({"a": [0, 0, 1, 1], "b": [0, 1, 0, 1]})
     >>> stacked = stack_dimensions(x, [False, False, False, True])
     >>> stacked.columns, stacked.rows

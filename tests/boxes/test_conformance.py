@@ -68,6 +68,7 @@ def test_the_trajectory_tells_what_the_boxes_hold(fitted, name):
         assert box.units == {"real": "m"}
     assert finder.best_ == finder.boxes_[finder.best_index_]
     np.testing.assert_array_equal(finder.of_interest_, y)
+    np.testing.assert_array_equal(finder.predict(x), finder.best_.contains(x))
     assert list(finder.feature_names_in_) == list(SPACE)
 
 
