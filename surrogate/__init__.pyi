@@ -4,6 +4,7 @@ from .boxes.bumping import BumpedPrim
 from .boxes.cart import CartBoxes
 from .boxes.prim import Prim
 from .boxes.quality import box_quality, consistency, interpretability, trajectory_quality
+from .boxes.reds import Reds
 from .boxes.resampling import Resampled, held_out_quality, quality_intervals, resample
 from .conditions import Condition, of_interest
 from .connectors.command import CommandSimulator
@@ -134,6 +135,7 @@ __all__ = [
     "ProbabilityEmulator",
     "RadialBasis",
     "Real",
+    "Reds",
     "RegexParser",
     "Resampled",
     "Rule",
