@@ -119,7 +119,6 @@ __all__ = [
     "InvalidInputError",
     "JSONParser",
     "KernelDensity",
-    "Literal",
     "Metamorphosis",
     "MofN",
     "MultiFidelity",
