@@ -52,7 +52,7 @@ from .reports.page import report
 from .rules.alpa import Alpa
 from .rules.extract import extract_rules
 from .rules.fidelity import fidelity, fidelity_by_class, stability, student_quality
-from .rules.rule_list import MofN, Rule, RuleList
+from .rules.rule_list import Literal, MofN, Rule, RuleList
 from .rules.summary import StudentSummary, fidelity_curve, summarise_student
 from .rules.tree import BinnedTree
 from .rules.trepan import Trepan
@@ -119,6 +119,7 @@ __all__ = [
     "InvalidInputError",
     "JSONParser",
     "KernelDensity",
+    "Literal",
     "Metamorphosis",
     "MofN",
     "MultiFidelity",
