@@ -277,7 +277,7 @@ def report(cells: pd.DataFrame) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--rows", type=int, nargs="+", default=[10, 25], help="runs an input")
+    parser.add_argument("--rows", type=int, nargs="*", default=[10, 25], help="runs an input")
     parser.add_argument("--sizes", type=int, nargs="*", default=[500], help="runs, on four functions and one seed")
     parser.add_argument("--peers", nargs="+", default=list(PEERS), choices=list(PEERS))
     parser.add_argument("--functions", nargs="+", default=list(FUNCTIONS), choices=list(FUNCTIONS))
