@@ -250,6 +250,8 @@ def test_probabilities_are_shares_of_draws(warp):
     assert_allclose(gp.probability(new, above=below), 1 - gp.probability(new, below=below), atol=1e-12)
     both = gp.probability(new, above=1.0, below=below)
     assert_allclose(both, ((draws > 1.0) & (draws < below)).mean(axis=0), atol=0.015)
+    flat = sg.GaussianProcess().fit(x, np.full(20, 2.0))
+    assert_allclose([flat.probability(new, below=3.0).min(), flat.probability(new, above=3.0).max()], [1, 0])
     with pytest.raises(ValueError, match="give below, above"):
         gp.probability(new)
 
@@ -394,14 +396,14 @@ def test_neighbours_agree_with_the_whole_where_they_are_all():
 
 def test_many_runs_are_predicted_from_their_neighbours_and_that_is_told(caplog, monkeypatch):
     monkeypatch.setattr(module, "EXACT_ROWS", 400)
-    x = np.random.default_rng(0).random((1500, 4))
+    x = np.random.default_rng(0).random((800, 4))
     truth = np.sin(6 * x[:, 0] * x[:, 1]) + x[:, 2] ** 2
     with caplog.at_level(logging.INFO, logger="surrogate"):
-        gp = sg.GaussianProcess().fit(x[:1300], truth[:1300])
+        gp = sg.GaussianProcess().fit(x[:600], truth[:600])
     assert gp.approximation_ == "vecchia"
-    assert "1300 runs: each prediction from the nearest runs" in caplog.text
-    found = sg.diagnose(truth[1300:], *gp.predict(x[1300:], return_std=True))
-    assert found.q2 > 0.9999
+    assert "600 runs: each prediction from the nearest runs" in caplog.text
+    found = sg.diagnose(truth[600:], *gp.predict(x[600:], return_std=True))
+    assert found.q2 > 0.999
     assert found.interval_coverage > 0.88
 
 

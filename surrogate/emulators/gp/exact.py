@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
-import scipy.linalg
 from numpy.typing import NDArray
 
 from surrogate.emulators.gp.inputs import Trend
@@ -149,7 +148,7 @@ class ExactPosterior:
         mean += p.kernel.input_slopes(self.kernel_theta, z, p.z, cross * f.weights)
         white, unknown = self._whiten(cross, basis)
         # Of 1 - |white|^2 + |unknown|^2: everything depends on the point through its correlations and trend functions.
-        solved = scipy.linalg.solve_triangular(f.information, unknown, lower=True, trans=1, check_finite=False)
+        solved = solve_lower(f.information, unknown, transposed=True)
         by_cross = -solve_lower(f.lower, white + f.whitened_basis @ solved, transposed=True).T
         variance = p.kernel.input_slopes(self.kernel_theta, z, p.z, cross * by_cross) + trend.slopes(z, solved.T)
         variance *= 2.0 * f.variance
@@ -190,10 +189,7 @@ class ExactPosterior:
         """inv(L) k, (n, m), and what is unknown of the trend, (p, m); Sacks et al. (1989), eq. 9."""
         f = self.factorised
         white = solve_lower(f.lower, cross.T)
-        unknown = scipy.linalg.solve_triangular(
-            f.information, basis.T - f.whitened_basis.T @ white, lower=True, check_finite=False
-        )
-        return white, unknown
+        return white, solve_lower(f.information, basis.T - f.whitened_basis.T @ white)
 
     def _theta_variance(self, z: FloatArray, basis: FloatArray) -> FloatArray:
         """Variance of the mean from the hyper-parameters' uncertainty, to first order, (m,)."""
@@ -222,8 +218,8 @@ class ExactPosterior:
         if p.noise is not None and log_variance is not None:
             products[:, -1] = -p.noise * np.exp(-log_variance) * f.weights
         white = solve_lower(f.lower, products)
-        half = scipy.linalg.solve_triangular(f.information, f.whitened_basis.T @ white, lower=True, check_finite=False)
-        coefficients = scipy.linalg.solve_triangular(f.information, half, lower=True, trans=1, check_finite=False)
+        half = solve_lower(f.information, f.whitened_basis.T @ white)
+        coefficients = solve_lower(f.information, half, transposed=True)
         weights = solve_lower(f.lower, white - f.whitened_basis @ coefficients, transposed=True)
         return -weights, -coefficients
 
