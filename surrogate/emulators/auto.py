@@ -17,6 +17,7 @@ from surrogate.emulators.forest import ForestEmulator
 from surrogate.emulators.gp.gaussian_process import GaussianProcess
 from surrogate.emulators.polynomial_chaos import PolynomialChaos
 from surrogate.emulators.polynomial_kriging import PolynomialKriging
+from surrogate.emulators.radial_basis import RadialBasis
 from surrogate.emulators.stacking import LEAST_STD, Mixture, average, stack
 from surrogate.emulators.state import Stateful
 from surrogate.emulators.tables import Scaled, check_new, check_training
@@ -31,7 +32,7 @@ RUNS_PER_INPUT = 2.0
 
 # A forest is asked, too, where inputs are discrete or where smooth parts leave so much of the variance unexplained:
 # outputs that jump are nothing for them.
-ROUGH_ERROR = 0.1
+ROUGH_ERROR = 0.05
 FEW_LEVELS = 6
 FOREST_TREES = 100
 
@@ -50,7 +51,7 @@ class AutoEmulator(Stateful, RegressorMixin, BaseEstimator):
     """Gaussian processes, sparse polynomials and both together, averaged by how well they predict unseen runs.
 
     Parts are Gaussian processes with three kernels, a sparse polynomial chaos expansion, a Gaussian process on the
-    terms that this selects, and, where inputs are discrete or the output is rough, a forest. Each predicts every run
+    terms that this selects, radial basis functions, and, where inputs are discrete or the output is rough, a forest. Each predicts every run
     without having seen it (closed form, or folds in which terms are selected anew); the higher the density that it
     gives these runs, the higher its weight in the average, steeply. If the average is no help, the best part is used
     alone.
@@ -176,6 +177,7 @@ class AutoEmulator(Stateful, RegressorMixin, BaseEstimator):
         named.append(("polynomial", polynomial))
         if self.noise is None:
             named.append(("polynomial_kriging", PolynomialKriging(kernel="squared_exponential", polynomial=polynomial)))
+            named.append(("radial_basis", RadialBasis()))
         return named
 
     def _forest(self) -> ForestEmulator:
