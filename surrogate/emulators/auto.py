@@ -51,10 +51,10 @@ class AutoEmulator(Stateful, RegressorMixin, BaseEstimator):
     """Gaussian processes, sparse polynomials and both together, averaged by how well they predict unseen runs.
 
     Parts are Gaussian processes with three kernels, a sparse polynomial chaos expansion, a Gaussian process on the
-    terms that this selects, radial basis functions, and, where inputs are discrete or the output is rough, a forest. Each predicts every run
-    without having seen it (closed form, or folds in which terms are selected anew); the higher the density that it
-    gives these runs, the higher its weight in the average, steeply. If the average is no help, the best part is used
-    alone.
+    terms that this selects, radial basis functions, and, where inputs are discrete or the output is rough, a forest.
+    Each predicts every run without having seen it (closed form, or folds in which terms are selected anew); the higher
+    the density that it gives these runs, the higher its weight in the average, steeply. If the average is no help, the
+    best part is used alone.
 
     Parameters
     ----------
