@@ -104,7 +104,7 @@ def main() -> None:
         [
             markdown(pd.DataFrame(rows)),
             f"Goal: under 10 s of CPU in 20 attributes; measured {goal:.2f} s at most. Ours changes both partners, as "
-            "the paper has it, and takes categories; neighbours come from a tree or a blocked matrix product. prelim is "
+            "the paper has it, and takes categories; neighbours are found by a tree or a matrix product. prelim is "
             "not on PyPI; its algorithm is transcribed in this file.",
         ],
         ["surrogate-learn", "numpy", "scikit-learn", "pandas"],

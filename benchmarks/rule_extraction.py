@@ -195,7 +195,7 @@ def summary(cells: pd.DataFrame) -> list[str]:
     ]
     draws = cells["draw"].nunique()
     return [
-        f"{draws} draws of {N_TRAIN} training rows of each of {cells['set'].nunique()} sets; {N_NEW:,} new points, hard "
+        f"{draws} draws of {N_TRAIN} training rows of each of {cells['set'].nunique()} sets; {N_NEW:,} points, hard "
         f"labels; trees of at most {LEAVES} leaves; up to {N_TEST:,} test rows. CPU seconds are of generator and "
         "student, without the teacher's; of AutoGenerator, ALPA and Trepan they hold the teacher's work too.",
         markdown(table.rename_axis("method").reset_index()),

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 __all__ = [
     "ConditionError",
+    "EmulatorFileError",
     "InvalidInputError",
     "SimulatorError",
     "SimulatorNotFoundError",
@@ -44,6 +45,10 @@ class StoreError(SurrogateError):
 
 class StoreMismatchError(StoreError):
     """A run store that holds the runs of another simulator, or of another version of it."""
+
+
+class EmulatorFileError(SurrogateError):
+    """A file that holds no emulator that this version can read."""
 
 
 class StudyError(SurrogateError):

@@ -7,14 +7,22 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
+import lazy_loader
 import numpy as np
-import pandas as pd
-import scipy.stats
+import scipy
 from numpy.typing import ArrayLike, NDArray
 
 from surrogate.errors import InvalidInputError, did_you_mean
+
+# Every worker process imports this module and most need neither; together they take a second. scipy.stats loads itself
+# on first use.
+if TYPE_CHECKING:
+    import pandas as pd
+    import scipy.stats
+else:
+    pd = lazy_loader.load("pandas")
 
 __all__ = ["Categorical", "Integer", "Ordinal", "Parameter", "Real", "Space"]
 

@@ -126,6 +126,7 @@ class Asked:
     question: str = ""
     emulators: Mapping[str, Any] = field(default_factory=dict)
     boxes: Any = None
+    sensitivity: pd.DataFrame | None = None
     student: Any = None  # a StudentSummary
     conditions: tuple[Condition, ...] = ()
     problems: tuple[str, ...] = ()

@@ -11,6 +11,7 @@ from typing import Any
 
 import jinja2
 import matplotlib as mpl
+import pandas as pd
 
 from surrogate.conditions import Condition, parse_conditions
 from surrogate.errors import did_you_mean
@@ -27,6 +28,7 @@ def report(
     runs: Runs | None = None,
     emulator: Any = None,
     boxes: Any = None,
+    sensitivity: pd.DataFrame | None = None,
     student: Any = None,
     of_interest: str | Mapping[str, str] | Sequence[str | Condition] | None = None,
     title: str = "",
@@ -45,6 +47,8 @@ def report(
         Fitted on the finished runs in their order. One emulator alone belongs to the only scalar output.
     boxes : fitted box finder, optional
         Fitted on the finished runs in their order.
+    sensitivity : DataFrame, optional
+        As from ``sobol_indices`` or any other measure.
     student : StudentSummary, optional
         Of :func:`surrogate.summarise_student`.
     of_interest : str, mapping or sequence of conditions, optional
@@ -78,6 +82,7 @@ def report(
         question=question,
         emulators={} if runs is None else _by_output(emulator, runs),
         boxes=boxes,
+        sensitivity=sensitivity,
         student=student,
         conditions=() if of_interest is None else parse_conditions(of_interest),
         problems=tuple(problems),

@@ -1,47 +1,399 @@
-"""Correlation functions and what their derivatives need."""
+"""Correlation functions: products of one-dimensional ones, in blocks that fit the cache, with all their derivatives."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["matern52", "matern52_with_slope", "squared_distances"]
+__all__ = ["FAMILIES", "Kernel", "Pairs"]
 
 FloatArray = NDArray[np.float64]
-SQRT5 = np.sqrt(5.0)
+
+# Numbers a block of temporaries holds: a quarter of a megabyte, so that a few of them stay in a second-level cache.
+BLOCK = 2**15
+
+# Numbers of distances (128 MB) and of factors (a third-level cache) that are kept for the next evaluation.
+KEPT_DISTANCES = 2**24
+KEPT_FACTORS = 2**18
 
 
-def squared_distances(a: FloatArray, b: FloatArray, length_scales: FloatArray) -> FloatArray:
-    """Squared distances, each input divided by its length scale.
+@dataclass(frozen=True)
+class Family:
+    """A one-dimensional correlation k(r) of the distance in length scales.
+
+    Its functions write into their second argument and may use the third. Fresh arrays of this size cost more than the
+    arithmetic, since the system maps and clears their pages each time.
+
+    Attributes
+    ----------
+    rate : float
+        The functions take a = rate * r.
+    correlation : callable
+        k(a).
+    decay : callable
+        -d log k / d log a.
+    radial : bool
+        Of the Euclidean distance over all inputs, instead of one factor an input.
+    """
+
+    rate: float
+    correlation: Callable[[FloatArray, FloatArray, FloatArray], object]
+    decay: Callable[[FloatArray, FloatArray, FloatArray], object]
+    radial: bool = False
+
+
+def _polynomial(a: FloatArray, out: FloatArray, *coefficients: float) -> None:
+    """Horner's scheme, highest power first."""
+    np.multiply(a, coefficients[0], out=out)
+    for c in coefficients[1:-1]:
+        out += c
+        out *= a
+    out += coefficients[-1]
+
+
+def _matern(*coefficients: float) -> Callable[[FloatArray, FloatArray, FloatArray], object]:
+    def correlation(a: FloatArray, out: FloatArray, scratch: FloatArray) -> None:
+        _polynomial(a, out, *coefficients)
+        np.negative(a, out=scratch)
+        out *= np.exp(scratch, out=scratch)
+
+    return correlation
+
+
+def _rational(
+    upper: tuple[float, ...], lower: tuple[float, ...]
+) -> Callable[[FloatArray, FloatArray, FloatArray], object]:
+    """a^2 times a ratio of polynomials."""
+
+    def decay(a: FloatArray, out: FloatArray, scratch: FloatArray) -> None:
+        np.multiply(a, a, out=out)
+        if len(upper) > 1:
+            _polynomial(a, scratch, *upper)
+            out *= scratch
+        _polynomial(a, scratch, *lower)
+        out /= scratch
+
+    return decay
+
+
+def _squared_exponential(a: FloatArray, out: FloatArray, scratch: FloatArray) -> None:
+    np.multiply(a, a, out=out)
+    out *= -0.5
+    np.exp(out, out=out)
+
+
+def _rational_quadratic(a: FloatArray, out: FloatArray, scratch: FloatArray) -> None:
+    _polynomial(a, out, 0.25, 0.0, 1.0)
+    out *= out
+    np.reciprocal(out, out=out)
+
+
+# Rasmussen and Williams (2006), eqs. 4.9, 4.16, 4.17 and 4.19.
+FAMILIES = {
+    "matern32": Family(np.sqrt(3.0), _matern(1.0, 1.0), _rational((1.0,), (1.0, 1.0))),
+    "matern52": Family(np.sqrt(5.0), _matern(1 / 3, 1.0, 1.0), _rational((1.0, 1.0), (1.0, 3.0, 3.0))),
+    "matern72": Family(
+        np.sqrt(7.0), _matern(1 / 15, 0.4, 1.0, 1.0), _rational((1.0, 3.0, 3.0), (1.0, 6.0, 15.0, 15.0))
+    ),
+    "squared_exponential": Family(1.0, _squared_exponential, lambda a, out, scratch: np.multiply(a, a, out=out)),
+    # With shape 2: a mixture of squared exponentials of many length scales.
+    "rational_quadratic": Family(1.0, _rational_quadratic, _rational((1.0,), (0.25, 0.0, 1.0))),
+    # For what varies along no single input, but along a sum of them.
+    "radial_matern52": Family(
+        np.sqrt(5.0), _matern(1 / 3, 1.0, 1.0), _rational((1.0, 1.0), (1.0, 3.0, 3.0)), radial=True
+    ),
+}
+
+# Keeps the ratio of a decay, of second order, to the squared distance finite where points coincide.
+SMALLEST_DISTANCE = 1e-150
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """Product over the inputs of ``f = c + (1 - c) k(|x - x'| / l)``, with a length scale and a floor c an input.
+
+    At c = 0 it is the plain tensor product. As c grows, interactions of many inputs lose weight against effects of
+    single inputs and of pairs: multiplied out, the product is a sum over all subsets of inputs with weights
+    ``prod (1 - c) prod c``, the ANOVA kernel. Few outputs of simulators depend on many inputs at once, so
+    the likelihood is given the choice.
+
+    A radial family is k of the scaled Euclidean distance instead, without floors.
+
+    Hyper-parameters `theta`: log length scales, shape (d,), then the floors' logits, shape (d,), if there are floors.
 
     Parameters
     ----------
-    a : array of shape (n, d)
-    b : array of shape (m, d)
-    length_scales : array of shape (d,)
+    family : str
+        A key of ``FAMILIES``.
+    anova : bool
+        Whether there are floors.
 
-    Returns
-    -------
-    array of shape (n, m)
+    References
+    ----------
+    .. [1] N. Durrande, D. Ginsbourger, O. Roustant, "Additive covariance kernels for high-dimensional Gaussian process
+       modeling", Annales de la Faculte des Sciences de Toulouse 21(3), 2012.
+    .. [2] D. Duvenaud, H. Nickisch, C. E. Rasmussen, "Additive Gaussian processes", NeurIPS 2011.
     """
-    # The product form below loses digits far from the origin: put that in the middle of the data.
-    centre = b.mean(axis=0)
-    p, q = (a - centre) / length_scales, (b - centre) / length_scales
-    squared = (p**2).sum(axis=1)[:, None] + (q**2).sum(axis=1)[None, :] - 2.0 * (p @ q.T)
-    return np.asarray(np.maximum(squared, 0.0))
+
+    family: str
+    anova: bool = True
+
+    @property
+    def radial(self) -> bool:
+        """Whether it is one correlation of the Euclidean distance."""
+        return FAMILIES[self.family].radial
+
+    @property
+    def has_floors(self) -> bool:
+        """Whether there are floors."""
+        return self.anova and not self.radial
+
+    def size(self, d: int) -> int:
+        """Number of hyper-parameters for `d` inputs."""
+        return 2 * d if self.has_floors else d
+
+    def floors(self, theta: FloatArray, d: int) -> FloatArray:
+        """The floors c, (d,); zeros if there are none."""
+        return np.asarray(1.0 / (1.0 + np.exp(-theta[d : 2 * d]))) if self.has_floors else np.zeros(d)
+
+    def cross(self, theta: FloatArray, a: FloatArray, b: FloatArray) -> FloatArray:
+        """Correlations of points `a`, shape (m, d), with points `b`, shape (n, d); array of shape (m, n)."""
+        out = np.empty((len(a), len(b)))
+        for rows, factors in self._blocks(theta, a, b):
+            factors.correlations(out[rows].reshape(-1))
+        return out
+
+    def slopes(
+        self, theta: FloatArray, a: FloatArray, b: FloatArray, weights: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Correlations, and derivatives of their weighted sums over `b` by the hyper-parameters.
+
+        Parameters
+        ----------
+        weights : array of shape (n,)
+
+        Returns
+        -------
+        correlations : array of shape (m, n)
+        slopes : array of shape (m, size)
+        """
+        cross, out = np.empty((len(a), len(b))), np.empty((len(a), len(theta)))
+        for rows, factors in self._blocks(theta, a, b):
+            factors.correlations(cross[rows].reshape(-1))
+            weighted = cross[rows] * weights
+            for part, values in factors.log_slopes():
+                out[rows, part] = _row_sums(values, weighted)
+        return cross, out
+
+    def input_slopes(self, theta: FloatArray, a: FloatArray, b: FloatArray, weighted: FloatArray) -> FloatArray:
+        """Derivatives by the inputs of `a` of the correlations' weighted sums over `b`; array of shape (m, d).
+
+        Parameters
+        ----------
+        weighted : array of shape (m, n)
+            Correlations, each times its weight.
+        """
+        rate = self.rates(theta, b.shape[1])
+        out = np.empty(a.shape)
+        for rows, factors in self._blocks(theta, a, b):
+            _, values = next(factors.log_slopes())
+            # By the signed distance instead of its logarithm; all families are flat at zero.
+            signed = ((a[rows, None, :] - b[None, :, :]) * rate).transpose(2, 0, 1).reshape(values.shape)
+            values = np.divide(values, signed, out=np.zeros_like(values), where=signed != 0)
+            out[rows] = -_row_sums(values, weighted[rows])
+        return out * rate
+
+    def rates(self, theta: FloatArray, d: int) -> FloatArray:
+        """What distances are multiplied by, (d,)."""
+        return np.asarray(FAMILIES[self.family].rate * np.exp(-theta[:d]))
+
+    def _blocks(self, theta: FloatArray, a: FloatArray, b: FloatArray) -> Iterator[tuple[slice, Factors]]:
+        """Some rows of `a` at a time, with their factors for all of `b`."""
+        (m, d), n = a.shape, len(b)
+        rate = self.rates(theta, d)
+        p, q = np.ascontiguousarray((a * rate).T), np.ascontiguousarray((b * rate).T)
+        step = max(1, BLOCK // (n * d))
+        buffers = np.empty((Factors.BUFFERS, d * n * min(step, m)))
+        for start in range(0, m, step):
+            rows = slice(start, min(m, start + step))
+            factors = Factors(buffers, d, n * (rows.stop - start))
+            distance = factors.a.reshape(d, -1, n)
+            np.subtract(p[:, rows, None], q[:, None, :], out=distance)
+            np.abs(distance, out=distance)
+            factors.fill(self, theta)
+            yield rows, factors
 
 
-def matern52(squared: FloatArray) -> FloatArray:
-    """Matern correlation of smoothness 5/2 at squared scaled distances (Rasmussen and Williams 2006, eq. 4.17)."""
-    r = SQRT5 * np.sqrt(squared)
-    return np.asarray((1.0 + r + r**2 / 3.0) * np.exp(-r))
+class Factors:
+    """Factors of some pairs and their derivatives, each input by each pair.
 
-
-def matern52_with_slope(squared: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """The correlation, and minus twice its derivative by the squared distance.
-
-    The second is the factor ``g`` in ``d k / d log(l_k) = g * (x_k - x'_k)**2 / l_k**2``.
+    Attributes
+    ----------
+    a : array of shape (d, pairs)
+        Scaled distances.
     """
-    r = SQRT5 * np.sqrt(squared)
-    decay = np.exp(-r)
-    return (1.0 + r + r**2 / 3.0) * decay, (5.0 / 3.0) * (1.0 + r) * decay
+
+    BUFFERS = 5
+
+    def __init__(self, buffers: FloatArray, d: int, pairs: int) -> None:
+        views = buffers[:, : d * pairs].reshape(self.BUFFERS, d, pairs)
+        self.a, self._k, self._f, self._values, self._scratch = views
+
+    def fill(self, kernel: Kernel, theta: FloatArray) -> None:
+        """Make everything else from the distances."""
+        self._family = FAMILIES[kernel.family]
+        self._floor = kernel.floors(theta, len(self.a))[:, None] if kernel.has_floors else None
+        if self._family.radial:
+            np.multiply(self.a, self.a, out=self._values)
+            self._distance = np.maximum(np.sqrt(self._values.sum(axis=0)), SMALLEST_DISTANCE)
+            self._family.correlation(self._distance, self._k[0], self._scratch[0])
+            return
+        self._family.correlation(self.a, self._k, self._scratch)
+        if self._floor is None:
+            self._f = self._k
+        else:
+            np.multiply(self._k, 1.0 - self._floor, out=self._f)
+            self._f += self._floor
+
+    def correlations(self, out: FloatArray) -> None:
+        """Put the correlations of the pairs into an array of shape (pairs,)."""
+        if self._family.radial:
+            out[:] = self._k[0]
+        else:
+            np.multiply.reduce(self._f, axis=0, out=out)
+
+    def log_slopes(self) -> Iterator[tuple[slice, FloatArray]]:
+        """Derivatives of the logarithms by the log length scales, then by the floors' logits, with places in `theta`.
+
+        Each is overwritten by the next.
+        """
+        d, out = len(self.a), self._values
+        if self._family.radial:
+            decay = np.empty_like(self._distance)
+            self._family.decay(self._distance, decay, self._scratch[0])
+            # Of the squared distance each input has its share.
+            np.multiply(self.a, self.a, out=out)
+            out *= decay / self._distance**2
+            yield slice(0, d), out
+            return
+        self._family.decay(self.a, out, self._scratch)
+        if self._floor is not None:
+            np.divide(self._k, self._f, out=self._scratch)
+            out *= self._scratch
+            out *= 1.0 - self._floor
+        yield slice(0, d), out
+        if self._floor is not None:
+            np.subtract(1.0, self._k, out=out)
+            out /= self._f
+            out *= self._floor * (1.0 - self._floor)
+            yield slice(d, 2 * d), out
+
+
+def _row_sums(values: FloatArray, weights: FloatArray) -> FloatArray:
+    """Sums over n of (d, m * n) values times (m, n) weights; array of shape (m, d)."""
+    m, n = weights.shape
+    # One matrix of (d, n) times a vector of weights for each row.
+    return np.asarray((values.reshape(-1, m, n).transpose(1, 0, 2) @ weights[:, :, None])[:, :, 0])
+
+
+class Pairs:
+    """All pairs of training points, for a correlation matrix and its derivatives at many hyper-parameters.
+
+    Each pair is looked at once, in chunks that fit the cache.
+
+    Parameters
+    ----------
+    z : array of shape (n, d)
+    """
+
+    def __init__(self, z: FloatArray) -> None:
+        self._columns = np.ascontiguousarray(z.T)
+        self._n, d = z.shape
+        first, second = np.tril_indices(self._n, -1)
+        count = len(first)
+        step = max(1, BLOCK // d)
+        self._parts = [slice(i, min(count, i + step)) for i in range(0, count, step)]
+        self._ends = first, second
+        self._places = first * self._n + second
+        self._distances: list[FloatArray] = []
+        if count * d <= KEPT_DISTANCES:
+            self._distances = [self._distance(part) for part in self._parts]
+        # Factors are kept from the matrix to its derivatives where they fit a cache, else all chunks share one place.
+        self._keeps = count * d <= KEPT_FACTORS
+        own = len(self._parts) if self._keeps else 1
+        self._buffers = [np.empty((Factors.BUFFERS, d * min(step, count))) for _ in range(own)]
+        self._kept: list[Factors] = []
+
+    def _distance(self, part: slice) -> FloatArray:
+        out = self._columns[:, self._ends[0][part]]
+        out -= self._columns[:, self._ends[1][part]]
+        return np.abs(out, out=out)
+
+    def _filled(self, kernel: Kernel, theta: FloatArray, c: int) -> Factors:
+        part = self._parts[c]
+        d = len(self._columns)
+        factors = Factors(self._buffers[c if self._keeps else 0], d, part.stop - part.start)
+        distance = self._distances[c] if self._distances else self._distance(part)
+        np.multiply(distance, kernel.rates(theta, d)[:, None], out=factors.a)
+        factors.fill(kernel, theta)
+        return factors
+
+    def lower(self, kernel: Kernel, theta: FloatArray) -> FloatArray:
+        """Lower triangle, C-ordered, of the correlation matrix, array of shape (n, n); zeros above it."""
+        out = np.zeros((self._n, self._n))
+        flat = out.ravel()
+        flat[:: self._n + 1] = 1.0
+        self._kept = []
+        for c, part in enumerate(self._parts):
+            factors = self._filled(kernel, theta, c)
+            found = np.empty(part.stop - part.start)
+            factors.correlations(found)
+            flat[self._places[part]] = found
+            if self._keeps:
+                self._kept.append(factors)
+        return out
+
+    def slopes(self, kernel: Kernel, theta: FloatArray, weighted: FloatArray) -> FloatArray:
+        """Derivatives by the hyper-parameters of the correlations' weighted sum over all pairs, both ways.
+
+        Parameters
+        ----------
+        theta : array of shape (size,)
+            That of the last call of :meth:`lower`.
+        weighted : array of shape (n, n), C-ordered
+            Lower triangle of the correlations, each times its weight.
+
+        Returns
+        -------
+        array of shape (size,)
+        """
+        out = np.zeros(len(theta))
+        flat = weighted.ravel()
+        for c, part in enumerate(self._parts):
+            factors = self._kept[c] if self._kept else self._filled(kernel, theta, c)
+            weights = flat[self._places[part]]
+            for place, values in factors.log_slopes():
+                out[place] += values @ weights
+        return 2.0 * out
+
+    def derivatives(self, kernel: Kernel, theta: FloatArray, correlation: FloatArray) -> FloatArray:
+        """The correlation matrix's derivatives by the hyper-parameters, array of shape (size, n, n).
+
+        Parameters
+        ----------
+        theta : array of shape (size,)
+            That of the last call of :meth:`lower`, which gave `correlation`.
+        """
+        out = np.zeros((len(theta), self._n, self._n))
+        flat, places = out.reshape(len(theta), -1), correlation.ravel()
+        mirrored = self._ends[1] * self._n + self._ends[0]
+        for c, part in enumerate(self._parts):
+            factors = self._kept[c] if self._kept else self._filled(kernel, theta, c)
+            for place, values in factors.log_slopes():
+                values *= places[self._places[part]]
+                flat[place, self._places[part]] = values
+                flat[place, mirrored[part]] = values
+        return out

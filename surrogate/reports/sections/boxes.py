@@ -22,7 +22,8 @@ def boxes_section(asked: Asked) -> Section | None:
         return None
     box, trajectory, chosen = finder.best_, finder.trajectory_, finder.best_index_
     runs, flags = asked.runs, np.asarray(finder.of_interest_, dtype=bool)
-    row, last = trajectory.iloc[chosen], trajectory.iloc[-1]
+    # A finder that learned from a metamodel's points has counted its boxes on the runs, too.
+    row, last = getattr(finder, "run_trajectory_", trajectory).iloc[chosen], trajectory.iloc[-1]
     share = flags.mean()
     interest = asked.interest or "the condition"
     lead = (
@@ -31,12 +32,7 @@ def boxes_section(asked: Asked) -> Section | None:
         f"(density, {row['density'] / share:.1f} times the share among all runs)."
     )
     blocks: list[Text | Table | Figure] = [
-        Text(
-            "PRIM peels the space a slice at a time and so trades coverage for density. Every dot below is a box on "
-            f"that way; described here is box {chosen}, the one with the largest weighted relative accuracy (share of "
-            "all runs inside times the gain of density). Coverage and density are counted on the runs the box was "
-            "found with, so new runs will do somewhat worse."
-        ),
+        Text(_how_found(finder)),
         Figure.of(
             plot_trajectory(trajectory, chosen, new_axes()),
             alt=f"Peeling trajectory from coverage 1, density {share:.2f} to coverage {last['coverage']:.2f}, "
@@ -61,6 +57,26 @@ def boxes_section(asked: Asked) -> Section | None:
             )
         )
     return Section("boxes", "Where it is of interest", lead, blocks)
+
+
+def _how_found(finder: Any) -> str:
+    chosen = finder.best_index_
+    text = (
+        "PRIM peels the space a slice at a time and so trades coverage for density. Every dot below is a box on that "
+        f"way; described here is box {chosen}, the one with the largest weighted relative accuracy (share of all runs "
+        "inside times the gain of density) after a deduction for every restricted input, as each was chosen to look "
+        "good. "
+    )
+    if not hasattr(finder, "method_"):
+        return text + (
+            "Coverage and density are counted on the runs the box was found with, so new runs will do somewhat worse."
+        )
+    expected = finder.trajectory_.iloc[chosen]
+    return text + (
+        f"The boxes were found on new points that a metamodel labelled ({finder.method_}: {finder.reason_}). Over the "
+        f"whole space it expects coverage {expected['coverage']:.0%} and density {expected['density']:.0%} of this "
+        "box; the trade-off shows what it expects."
+    )
 
 
 def _limits_table(box: Box, space: Any) -> pd.DataFrame:
