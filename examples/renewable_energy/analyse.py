@@ -37,8 +37,8 @@ SPACE = sg.Space(
     }
 )
 
-# The scenario of the article, where it is rounded (the demand elasticity is that of the workbench), and the box that
-# the documentation of EMA workbench chooses, "Performing Scenario Discovery in Python".
+# The scenario of the article as others quote it, rounded and without the limit of the demand elasticity, which is here
+# the workbench's; and the box 21 of EMA workbench's documentation, "Performing Scenario Discovery in Python".
 PUBLISHED = {
     "Bryant and Lempert": sg.Box(
         {
@@ -103,7 +103,9 @@ def main(file: Path, out: Path) -> None:
     figure, axes = plt.subplots(2, 2, figsize=(12, 9), layout="constrained")
     plot_trajectory(prim.trajectory_, None, axes[0, 0])
     found = reds.run_trajectory_
-    axes[0, 0].plot(found["coverage"], found["density"], color="#CC3311", linewidth=1, label="Reds, counted on the runs")
+    axes[0, 0].plot(
+        found["coverage"], found["density"], color="#CC3311", linewidth=1, label="Reds, counted on the runs"
+    )
     for (name, box), marker in zip(PUBLISHED.items(), "sD"):
         row = compare(inputs, costly, {name: box}).iloc[0]
         axes[0, 0].plot(
@@ -113,7 +115,9 @@ def main(file: Path, out: Path) -> None:
     axes[0, 0].set_title("Prim's boxes (dots) and the published ones", fontsize=10)
     compared = [PUBLISHED["Bryant and Lempert"], like["Prim"], like["Reds"]]
     plot_box_limits(compared, SPACE, axes[0, 1])
-    axes[0, 1].set_title("1 Bryant and Lempert, 2 Prim, 3 Reds", fontsize=10, loc="left")
+    handles, _ = axes[0, 1].get_legend_handles_labels()
+    words = [f"{i} {name}" for i, name in enumerate(("Bryant and Lempert", "Prim", "Reds"), 1)]
+    axes[0, 1].legend(handles, words, frameon=False, loc="lower right", bbox_to_anchor=(1, 1), ncols=3)
     for ax, (x, y) in zip(
         axes[1], [("Demand elasticity", "Biomass backstop price"), ("Total biomass", "Demand elasticity")]
     ):

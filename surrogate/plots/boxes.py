@@ -212,8 +212,11 @@ def frames_of(
     """
     if x not in box.limits and y not in box.limits:
         return []
-    views = {x: ax.get_xlim(), y: ax.get_ylim()}
-    return list(itertools.product(*(_stretches(box, n, _positions(inputs[n])[1], views[n]) for n in (x, y))))
+    across, up = (
+        _stretches(box, name, _positions(inputs[name])[1], view)
+        for name, view in ((x, ax.get_xlim()), (y, ax.get_ylim()))
+    )
+    return list(itertools.product(across, up))
 
 
 def _frame(ax: Axes, inputs: pd.DataFrame, x: str, y: str, box: Box | Sequence[Box] | None) -> None:
@@ -408,7 +411,8 @@ def _stretches(box: Box, name: str, values: Sequence[Any], view: tuple[float, fl
     """What a box allows of an input, as intervals of an axis: several where its categories lie apart."""
     limits = box.limits.get(name, (-math.inf, math.inf))
     if not isinstance(limits, frozenset):
-        return [(max(limits[0], view[0]), min(limits[1], view[1]))]
+        low, high = max(limits[0], view[0]), min(limits[1], view[1])
+        return [(low, high)] if low <= high else []
     inside = [place for place, value in enumerate(values) if value in limits]
     starts = [place for place in inside if place - 1 not in inside]
     ends = [place for place in inside if place + 1 not in inside]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -128,13 +128,13 @@ class Section:
     title : str
     lead : str
         Its result in a sentence or two; the page's summary is made of these.
-    blocks : list of Text, Table, Figure and Choice
+    blocks : sequence of Text, Table, Figure and Choice
     """
 
     anchor: str
     title: str
     lead: str
-    blocks: list[Text | Table | Figure | Choice]
+    blocks: Sequence[Text | Table | Figure | Choice]
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import fcntl
 import json
 import os
 import select
@@ -113,15 +114,22 @@ def opened(address: str, profile: Path):
     ]
     their_in, our_out = os.pipe()
     our_in, their_out = os.pipe()
-    # The protocol's pipes are the descriptors 3 and 4.
+
+    def as_three_and_four() -> None:
+        """The descriptors where the protocol's pipes are; first out of the way of each other."""
+        for place, end in ((3, high_in), (4, high_out)):
+            os.dup2(end, place)
+
+    high_in, high_out = (fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10) for end in (their_in, their_out))
     browser = subprocess.Popen(
-        ["sh", "-c", f'exec chromium "$@" 3<&{their_in} 4>&{their_out}', "chromium", *asked],
-        pass_fds=(their_in, their_out),
+        ["chromium", *asked],
+        close_fds=False,  # all others close themselves
+        preexec_fn=as_three_and_four,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    os.close(their_in)
-    os.close(their_out)
+    for end in (their_in, their_out, high_in, high_out):
+        os.close(end)
     try:
         page = Page(our_out, our_in)
         page.open(address)

@@ -96,11 +96,11 @@ def _choice(
     flags = np.asarray(finder.of_interest_, dtype=bool)
     # In the order of drawing: the others, then the runs of interest.
     drawn = np.argsort(flags, kind="stable")
-    boxes = []
+    boxes: list[dict[str, Any]] = []
     for i, (box, row) in enumerate(zip(finder.boxes_, finder.trajectory_.to_dict("records"), strict=True)):
         figures = f"box {i}: coverage {row['coverage']:.0%}, density {row['density']:.0%}"
         inside = box.contains(inputs)
-        entry = {
+        entry: dict[str, Any] = {
             "figures": figures,
             "told": f"{figures.capitalize()}, {inside.sum()} runs inside. {box.rule()}",
             "at": _shares(trade_off, row["coverage"], row["density"]),

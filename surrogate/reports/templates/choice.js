@@ -47,6 +47,7 @@
     drawn(svg, "frame").forEach((part) => part.remove());
     const layer = shape(svg, "g", { fill: "#0077BB22", stroke: "#0077BB", "stroke-width": 1.5, "pointer-events": "none" });
     const runs = ["other", "interest"].map((name) => drawn(svg, name).flatMap((g) => [...g.querySelectorAll("use")]));
+    if (boxes[0].inside) figure.querySelector("figcaption").append("; faded runs lie outside of it");
     return { layer, runs, svg, title: svg.querySelector("title") };
   });
 
