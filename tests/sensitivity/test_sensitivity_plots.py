@@ -21,12 +21,6 @@ def model(a, b, c):
     return {"y": 3 * a + b + a * b, "z": c**2}
 
 
-@pytest.fixture(autouse=True)
-def _close():
-    yield
-    plt.close("all")
-
-
 @pytest.fixture(scope="module")
 def indices():
     return sg.sobol_indices(model, n=64, n_jobs=0, second_order=True)
