@@ -455,7 +455,7 @@ def goals(done: pd.DataFrame, peers: list[str]) -> pd.DataFrame:
                 ".0%",
             )
     best = against_the_best(small, "auto", peers)
-    for kind, part in best.groupby("kind"):
+    for kind, part in best.groupby(level=0):
         ratio = geometric(part["ratio"])
         add(f"AutoEmulator, {kind}: error over that of each function's best peer", "<= 1.0", ratio, ratio <= 1.0, ".3f")
     if len(best):

@@ -50,7 +50,7 @@ UNFIT = (ValueError, np.linalg.LinAlgError, FloatingPointError)
 class AutoEmulator(Stateful, RegressorMixin, BaseEstimator):
     """Gaussian processes, sparse polynomials and both together, averaged by how well they predict unseen runs.
 
-    Parts are Gaussian processes with three kernels, a sparse polynomial chaos expansion, a Gaussian process on the
+    Parts are Gaussian processes with four kernels, a sparse polynomial chaos expansion, a Gaussian process on the
     terms that this selects, radial basis functions, and, where inputs are discrete or the output is rough, a forest. Each predicts every run
     without having seen it (closed form, or folds in which terms are selected anew); the higher the density that it
     gives these runs, the higher its weight in the average, steeply. If the average is no help, the best part is used
@@ -171,7 +171,7 @@ class AutoEmulator(Stateful, RegressorMixin, BaseEstimator):
                     "wrap a plain regressor in ConformalEmulator"
                 )
             return named
-        kernels = ("matern52", "squared_exponential", "matern32")
+        kernels = ("matern52", "squared_exponential", "matern32", "radial_matern52")
         named = [(kernel, GaussianProcess(kernel=kernel, noise=self.noise)) for kernel in kernels]
         polynomial = PolynomialChaos(rng=self.rng)
         named.append(("polynomial", polynomial))

@@ -151,6 +151,9 @@ class GradientEnhanced(Stateful, RegressorMixin, BaseEstimator):
         self._z = z[rows]
         unit = self._scaled.spread(np.ones(1))[0] or 1.0
         targets = np.column_stack([self._scaled.forward(y), slopes * self._width / unit])[rows]
+        # Inputs by which a derivative is known somewhere; the others need no rows.
+        self._by = np.flatnonzero(np.isfinite(targets[:, 1:]).any(axis=0))
+        targets = targets[:, np.append(0, self._by + 1)]
         self._known = np.isfinite(targets)
         # One value after another: all outputs, then the derivatives by the first input, ...
         self._t = targets.T[self._known.T]
@@ -213,36 +216,36 @@ class GradientEnhanced(Stateful, RegressorMixin, BaseEstimator):
         return u, k.prod(axis=0), first, second, third
 
     def _covariance(self, scales: FloatArray, a: FloatArray, b: FloatArray) -> FloatArray:
-        """Correlations of outputs and derivatives at `a` with those at `b`, ((d + 1) m, (d + 1) n)."""
-        d, m, n = len(scales), len(a), len(b)
+        """Correlations of outputs and derivatives at `a` with those at `b`, outputs first."""
+        d, m, n = len(self._by), len(a), len(b)
         _, k, first, second, _ = self._parts(scales, a, b)
         out = np.empty((d + 1, m, d + 1, n))
         out[0, :, 0] = k
-        for i in range(d):
-            out[i + 1, :, 0] = k * first[i] / scales[i]
-            out[0, :, i + 1] = -k * first[i] / scales[i]
-            for j in range(d):
+        for row, i in enumerate(self._by, 1):
+            out[row, :, 0] = k * first[i] / scales[i]
+            out[0, :, row] = -k * first[i] / scales[i]
+            for column, j in enumerate(self._by, 1):
                 product = second[i] if i == j else first[i] * first[j]
-                out[i + 1, :, j + 1] = -k * product / (scales[i] * scales[j])
+                out[row, :, column] = -k * product / (scales[i] * scales[j])
         return out.reshape((d + 1) * m, (d + 1) * n)
 
     def _slopes(self, scales: FloatArray, z: FloatArray) -> list[FloatArray]:
         """Derivatives of the covariance by the logarithms of the length scales."""
-        d, n = len(scales), len(z)
+        d, n = len(self._by), len(z)
         u, k, first, second, third = self._parts(scales, z, z)
         found = []
-        for m in range(d):
+        for m in range(len(scales)):
             # d kappa / d log l = -u kappa', and so on for its derivatives, which also carry powers of 1 / l.
             common = -u[m] * first[m] * k
             moved_first = -(u[m] * second[m] + first[m]) * k
             moved_second = -(u[m] * third[m] + 2.0 * second[m]) * k
             out = np.empty((d + 1, n, d + 1, n))
             out[0, :, 0] = common
-            for i in range(d):
+            for row, i in enumerate(self._by, 1):
                 one = moved_first if i == m else common * first[i]
-                out[i + 1, :, 0] = one / scales[i]
-                out[0, :, i + 1] = -one / scales[i]
-                for j in range(d):
+                out[row, :, 0] = one / scales[i]
+                out[0, :, row] = -one / scales[i]
+                for column, j in enumerate(self._by, 1):
                     if i == j:
                         two = moved_second if i == m else common * second[i]
                     elif i == m:
@@ -251,7 +254,7 @@ class GradientEnhanced(Stateful, RegressorMixin, BaseEstimator):
                         two = moved_first * first[i]
                     else:
                         two = common * first[i] * first[j]
-                    out[i + 1, :, j + 1] = -two / (scales[i] * scales[j])
+                    out[row, :, column] = -two / (scales[i] * scales[j])
             found.append(out.reshape((d + 1) * n, (d + 1) * n))
         return found
 
@@ -318,7 +321,7 @@ class GradientEnhanced(Stateful, RegressorMixin, BaseEstimator):
         for start in range(0, len(x), CHUNK_ROWS):
             z = (x[start : start + CHUNK_ROWS] - self._low) / self._width
             _, k, first, _, _ = self._parts(self._scales, z, self._z)
-            blocks = [k, *(-k * first[i] / self._scales[i] for i in range(len(self._scales)))]
+            blocks = [k, *(-k * first[i] / self._scales[i] for i in self._by)]
             cross = np.hstack(blocks)[:, known]
             means.append(self._mean + cross @ self._weights)
             if return_std:
