@@ -14,7 +14,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 import surrogate as sg
-from surrogate.plots.emulator import plot_interval_coverage, plot_residuals, plot_series
+from simulators.airfoil import STATIONS
+from surrogate.plots.emulator import plot_interval_coverage, plot_series
 
 HERE = Path(__file__).parent
 N_RUNS, N_NEW = 80, 300
@@ -44,11 +45,14 @@ def main(out: Path) -> None:
     print(f"lift: {lift.reason_}")
     print(f"pressure: {pressure.n_components_} components of {simulated.shape[1]} values")
 
+    error = np.sqrt(((curves - simulated) ** 2).mean(axis=1))
+    by_error = np.argsort(error)
     figure, axes = plt.subplots(2, 2, figsize=(11, 8.4), layout="constrained")
     draw_polars(lift, simulator, axes[0, 0])
-    draw_sections(new, curves, curve_std, axes[0, 1])
-    plot_residuals(sg.leave_one_out_table(lift, runs.outputs["lift"]), "lift coefficient", axes[1, 0])
-    axes[1, 0].set_title(f"Lift: each of the {N_RUNS} runs from the others", fontsize=10)
+    for share, name, ax in ((0.5, "median", axes[0, 1]), (0.95, "large (95% are smaller)", axes[1, 0])):
+        row = int(by_error[int(share * N_NEW)])
+        plot_series(STATIONS, curves[row], curve_std[row], simulated[row], label="emulated", ax=ax)
+        finish_section(new.inputs.iloc[row], name, ax)
     # Not all 81 pressures of a section: neighbours go together, and the band is for independent values.
     rng = np.random.default_rng(0)
     one = np.arange(N_NEW), rng.integers(simulated.shape[1], size=N_NEW)
@@ -73,20 +77,14 @@ def draw_polars(lift: sg.AutoEmulator, simulator: sg.Simulator, ax: Axes) -> Non
     ax.legend(frameon=False, fontsize="small")
 
 
-def draw_sections(new: sg.Runs, curves: np.ndarray, stds: np.ndarray, ax: Axes) -> None:
-    """Pressure around the new section whose prediction is the median one in error: predicted with band, simulated."""
-    simulated = new.series("pressure")
-    error = np.sqrt(((curves - simulated.to_numpy()) ** 2).mean(axis=1))
-    row = int(np.argsort(error)[len(error) // 2])
-    theta = simulated.columns.to_numpy(dtype=float)
-    plot_series(theta, curves[row], stds[row], simulated.iloc[row].to_numpy(), label="emulated", ax=ax)
+def finish_section(section: pd.Series, error: str, ax: Axes) -> None:
+    """Label a pressure distribution."""
     ax.invert_yaxis()  # suction up, as aerodynamicists draw it
     ticks = [0, np.pi / 2, np.pi, 3 * np.pi / 2, 2 * np.pi]
     ax.set_xticks(ticks, ["trailing\nedge", "lower\nsurface", "leading\nedge", "upper\nsurface", "trailing\nedge"])
     ax.set_ylabel("pressure coefficient")
-    where = new.inputs.iloc[row]
-    told = f"camber {where['camber']:.3f}, thickness {where['thickness']:.3f}, {where['alpha']:.1f} deg"
-    ax.set_title(f"Pressure of a new section of median error\n{told}", fontsize=10)
+    told = f"camber {section['camber']:.1%} at {section['camber_position']:.0%}, thickness {section['thickness']:.1%}"
+    ax.set_title(f"New section of {error} error\n{told}, {section['alpha']:.1f} deg", fontsize=10)
 
 
 if __name__ == "__main__":

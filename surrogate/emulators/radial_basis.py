@@ -337,7 +337,7 @@ def _solve(points: FloatArray, t: FloatArray, name: str, shape: float, smoothing
     while True:
         kernel = radial + ridge * np.eye(len(points))
         lower, failed = dpotrf(rest.T @ kernel @ rest, lower=1, clean=1)
-        # Points that lie close together, or a flat function: rounding errors decide the sign of the smallest eigenvalue.
+        # Points close together, or a flat function: rounding errors decide the sign of the smallest eigenvalue.
         if not failed:
             break
         if ridge > largest:
