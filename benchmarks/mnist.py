@@ -77,9 +77,9 @@ def summary(draws: dict[str, dict[str, Any]]) -> list[str]:
     )
     seconds = pd.DataFrame([r["seconds"] for r in results]).mean().rename("CPU s").rename_axis("step").reset_index()
     return [
-        "1,000 labelled images, the other images of the training set without labels; accuracy on the 10,000 test images. "
-        "Trees are axis-parallel, on means of 2 x 2 pixels; transfer sets are chosen by agreement with the teacher on "
-        "5,000 images of the pool that no tree learned from.",
+        "1,000 labelled images, the other images of the training set without labels; accuracy on the 10,000 test "
+        "images. Trees are axis-parallel, on means of 2 x 2 pixels; transfer sets are chosen by agreement with the "
+        "teacher on 5,000 images of the pool that no tree learned from.",
         "## Goals",
         markdown(goals),
         "## Accuracy and fidelity against leaves",
@@ -90,9 +90,9 @@ def summary(draws: dict[str, dict[str, Any]]) -> list[str]:
         markdown(compression.reset_index(), digits=4),
         "## CPU",
         markdown(seconds),
-        "The tree learner is `surrogate.BinnedTree`: 32 bins, histograms counted for the smaller sibling, best leaf first, "
-        "then rounds of tree alternating optimisation. scikit-learn's exact splitter sorts every column at every node and "
-        "takes minutes for a million images; its histogram boosting grows one tree a class.",
+        "The tree learner is `surrogate.BinnedTree`: 32 bins, histograms counted for the smaller sibling, best leaf "
+        "first, then rounds of tree alternating optimisation. scikit-learn's exact splitter sorts every column at every "
+        "node and takes minutes for a million images; its histogram boosting grows one tree a class.",
     ]
 
 
