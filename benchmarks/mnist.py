@@ -91,8 +91,8 @@ def summary(draws: dict[str, dict[str, Any]]) -> list[str]:
         "## CPU",
         markdown(seconds),
         "The tree learner is `surrogate.BinnedTree`: 32 bins, histograms counted for the smaller sibling, best leaf "
-        "first, then rounds of tree alternating optimisation. scikit-learn's exact splitter sorts every column at every "
-        "node and takes minutes for a million images; its histogram boosting grows one tree a class.",
+        "first, then rounds of tree alternating optimisation. scikit-learn's exact splitter sorts every column at "
+        "every node and takes minutes for a million images; its histogram boosting grows one tree a class.",
     ]
 
 
