@@ -39,7 +39,6 @@ class Effort:
     article_steps: int = 1500
     article_rounds: int = 2
     leaves: tuple[int, ...] = (50, 200, 500, 1000, 2000, 5000, 10_000)
-    # Transfer sets to choose from: strength of the warps and number of warped copies of each image of the pool. The
     # Transfer sets to choose from: how images are warped, how many warped copies there are of each image of the pool,
     # and from how many to how many leaves it is tried: large trees need more and bolder copies, small ones hardly any.
     transfer_sets: tuple[tuple[Warp, int, int, int], ...] = (
