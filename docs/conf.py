@@ -24,9 +24,10 @@ exclude_patterns = ["_build", "_made"]
 templates_path = ["_templates"]
 html_theme = "furo"
 html_title = f"surrogate {version}"
+html_static_path = ["_static"]
+html_css_files = ["wide.css"]
 html_extra_path = ["_made"]
 html_show_sourcelink = False
-html_theme_options = {"sidebar_hide_name": False}
 
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
