@@ -11,8 +11,9 @@ from sphinx.application import Sphinx
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
-import surrogate  # noqa: E402 - found by the line above
 from generate import generate  # noqa: E402
+
+import surrogate  # noqa: E402 - found by the line above
 
 project = "surrogate"
 author = "The surrogate developers"
@@ -29,18 +30,23 @@ html_css_files = ["wide.css"]
 html_extra_path = ["_made"]
 html_show_sourcelink = False
 
-myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
 
-autosummary_ignore_module_all = False
 autodoc_typehints = "none"  # numpydoc's sections have shapes and units as well
 autodoc_member_order = "bysource"
 numpydoc_show_class_members = False
-numpydoc_class_members_toctree = False
 
-# scikit-learn's bases, whose methods are documented there.
-SKLEARN_BASES = "BaseEstimator, RegressorMixin, ClassifierMixin, ClusterMixin, TransformerMixin, MetaEstimatorMixin, str, object"
-autodoc_default_options = {"members": True, "inherited-members": SKLEARN_BASES}
+# Bases of other packages, whose members are documented there.
+FOREIGN_BASES = "BaseEstimator, RegressorMixin, ClassifierMixin, TransformerMixin, Mapping, str"
+autodoc_default_options = {"members": True, "inherited-members": FOREIGN_BASES}
+
+# Every other reference must lead somewhere; these are inside the package, or in another.
+nitpicky = True
+nitpick_ignore_regex = [
+    (r"py:.*", r"surrogate\.(boxes|runs|transfer|optimize)\..*"),
+    (r"py:.*", r"(numpy|scipy|sklearn|pandas|matplotlib|concurrent)\..*"),
+    (r"py:func", r"output_from_dict|precision_recall_area"),
+]
 
 
 def skip_sklearn(app: Sphinx, what: str, name: str, obj: object, skip: bool, options: object) -> bool | None:

@@ -8,8 +8,8 @@ Blocks mean what their language says:
 - ``sh`` is executed where a line begins with ``surrogate``, by the command line of this package;
 - a block that begins with a comment of only a file name (``# study.toml``) is written to that file first.
 
-A line ``<!-- requires: ... -->`` says what the blocks after it need: a public name (``sg.minimize``), an installed module
-(``module distributed``) or a program (``program ngspice``). Where it is missing, the page ends there.
+A line ``<!-- requires: ... -->`` says what the blocks after it need: a public name (``sg.minimize``), an installed
+module (``module distributed``) or a program (``program ngspice``). Where it is missing, the page ends there.
 """
 
 from __future__ import annotations
@@ -36,6 +36,10 @@ SHOWN = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 
 class MissingError(Exception):
     """Something that a page needs is not here."""
+
+
+class PageError(Exception):
+    """A page says something that is not so."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ class Page:
         ------
         MissingError
             If something that is required is not here; what comes before it has run.
-        AssertionError
+        PageError
             If a block prints something else than the page shows, or a command fails.
         """
         # As a script's, so that its functions reach worker processes by value.
@@ -80,22 +84,26 @@ class Page:
         printed = ""
         with _inside(folder):
             for block in self.blocks:
-                where = f"{self.file.name}, line {block.line}"
-                if (name := FILE_NAME.match(block.text)) and block.language != "requires":
-                    Path(name[1]).write_text(block.text)
-                if block.language == "requires":
-                    _check_requirement(block.text)
-                elif block.language == "python":
-                    # Lines as in the page, so that an error's traceback leads there.
-                    code = compile("\n" * block.line + block.text, str(self.file), "exec")
-                    printed = _printed_by(lambda code=code: exec(code, namespace))
-                elif block.language == "sh":
-                    for command in re.findall(r"^surrogate (.*)$", block.text, re.MULTILINE):
-                        printed = _printed_by(lambda command=command: _command(command, where))
-                elif block.language == "text":
-                    assert is_shown(block.text, printed), (
-                        f"{where} shows\n{block.text}\nbut the block before it prints\n{printed}"
-                    )
+                told = io.StringIO()
+                with contextlib.redirect_stdout(told):
+                    self._run_block(block, namespace, printed)
+                printed = told.getvalue()
+
+    def _run_block(self, block: Block, namespace: dict[str, Any], printed: str) -> None:
+        where = f"{self.file.name}, line {block.line}"
+        if block.language == "requires":
+            _check_requirement(block.text)
+            return
+        if name := FILE_NAME.match(block.text):
+            Path(name[1]).write_text(block.text)
+        if block.language == "python":
+            # Lines as in the page, so that an error's traceback leads there.
+            exec(compile("\n" * block.line + block.text, str(self.file), "exec"), namespace)
+        elif block.language == "sh":
+            for command in re.findall(r"^surrogate (.*)$", block.text, re.MULTILINE):
+                _command(command, where)
+        elif block.language == "text" and not is_shown(block.text, printed):
+            raise PageError(f"{where} shows\n{block.text}\nbut the block before it prints\n{printed}")
 
 
 def is_shown(shown: str, printed: str) -> bool:
@@ -119,18 +127,12 @@ def _inside(folder: Path) -> Iterator[None]:
         os.chdir(before)
 
 
-def _printed_by(call: Any) -> str:
-    told = io.StringIO()
-    with contextlib.redirect_stdout(told):
-        call()
-    return told.getvalue()
-
-
 def _command(arguments: str, where: str) -> None:
     from surrogate.cli import main
 
     code = main(shlex.split(arguments, comments=True))
-    assert code == 0, f"{where}: `surrogate {arguments}` ends with {code}"
+    if code:
+        raise PageError(f"{where}: `surrogate {arguments}` ends with {code}")
 
 
 def _check_requirement(text: str) -> None:
