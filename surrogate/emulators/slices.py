@@ -126,11 +126,20 @@ class Formula:
     steps: list[FloatArray]
 
     @classmethod
-    def of(cls, gp: GaussianProcess, by_input: Sequence[Any]) -> Formula:
-        """Of an exact process whose output is not warped; `by_input` are its inputs at the steps of each one."""
+    def of(cls, gp: GaussianProcess, by_input: Sequence[Any], owner: NDArray[np.int64]) -> Formula:
+        """Of an exact process whose output is not warped.
+
+        Parameters
+        ----------
+        gp : GaussianProcess
+        by_input : sequence of its inputs
+            Of each input of the space what the process sees at its steps.
+        owner : int array of shape (c,)
+            Which input of the space a column of the process comes from.
+        """
         posterior, outputs = gp._posterior, gp._outputs
         assert isinstance(posterior, ExactPosterior)
-        problem, owner = posterior.problem, gp._inputs.owner
+        problem = posterior.problem
         arrays = posterior.arrays()
         scale, offset = outputs.unit * outputs.scale, outputs.origin + outputs.unit * outputs.centre
         return cls(
@@ -187,6 +196,8 @@ class Copy:
         """
         tables = [_varied(slices, space, j) for j in range(space.d)]
         columns = [numbers_of(table, space) for table in tables]
+        # An input moves its own columns only.
+        owner = np.array([int(np.argmax([np.ptp(x[:, c]) for x in columns])) for c in range(columns[0].shape[1])])
         size = int(np.clip(POINTS_PER_COLUMN * columns[0].shape[1], FEWEST_POINTS, MOST_POINTS))
         rng = np.random.default_rng(0)
         fresh = space.from_unit(rng.random((size, space.d)))
@@ -198,9 +209,8 @@ class Copy:
             points[:STD_POINTS], np.log(np.maximum(std[:STD_POINTS], least))
         )
         if _gives_its_mean(emulator):
-            return cls(
-                Formula.of(emulator, [seen(table) for table in tables]), Formula.of(log_std, columns), agreement=1.0
-            )
+            mean_formula = Formula.of(emulator, [seen(table) for table in tables], emulator._inputs.owner)
+            return cls(mean_formula, Formula.of(log_std, columns, owner), agreement=1.0)
         # The runs themselves first: an average of processes on them is nearly a process on them.
         known = inputs.iloc[rng.permutation(len(inputs))[: MOST_POINTS // 2]]
         learnt = np.concatenate([numbers_of(known, space), points])
@@ -209,7 +219,7 @@ class Copy:
         actual, _ = ask(other)
         error = float(((copy.predict(numbers_of(other, space)) - actual) ** 2).mean())
         agreement = 1.0 - error / (float(actual.var()) or 1.0)
-        return cls(Formula.of(copy, columns), Formula.of(log_std, columns), agreement)
+        return cls(Formula.of(copy, columns, owner), Formula.of(log_std, columns, owner), agreement)
 
 
 def _varied(slices: Slices, space: Space, j: int) -> pd.DataFrame:
