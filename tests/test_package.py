@@ -106,7 +106,7 @@ def test_the_wheel_works_from_outside_the_repository(built, tmp_path):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "16 done" in done.stdout
-    assert (tmp_path / "out.html").stat().st_size > 10_000
+    assert "16 of 16 runs" in (tmp_path / "out.html").read_text()
 
 
 @pytest.mark.slow
