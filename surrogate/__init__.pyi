@@ -56,6 +56,7 @@ from .rules.rule_list import Literal, MofN, Rule, RuleList
 from .rules.summary import StudentSummary, fidelity_curve, summarise_student
 from .rules.tree import BinnedTree
 from .rules.trepan import Trepan
+from .runs.provenance import show_versions
 from .runs.records import Runs
 from .runs.run import RunAbortedError, run
 from .runs.store import RunStore
@@ -215,6 +216,7 @@ __all__ = [
     "second_order",
     "serve_umbridge",
     "shapley_effects",
+    "show_versions",
     "simulator",
     "sliced_latin_hypercube",
     "sobol",

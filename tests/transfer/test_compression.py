@@ -55,7 +55,7 @@ def test_parameters_are_counted():
 def test_latency_is_that_of_predict():
     table = sg.compare_models({"slow": Slow()}, np.zeros((100, 1)), repeats=2)
     # At least as long as it sleeps, however busy the machine; of a batch the share of one row.
-    assert 20_000 <= table.loc["slow", "us_single"]
+    assert table.loc["slow", "us_single"] >= 20_000
     assert 200 <= table.loc["slow", "us_per_row"] < 10_000
     with pytest.raises(ValueError, match="no model"):
         sg.compare_models({}, np.zeros((1, 1)))
