@@ -54,8 +54,10 @@ def skip_sklearn(app: Sphinx, what: str, name: str, obj: object, skip: bool, opt
     return True if str(getattr(obj, "__module__", "")).startswith("sklearn") else None
 
 
-def escape_initials(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
+def mend_references(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
     """A reference that begins with "J. H. Friedman" is no list whose first item is J."""
+    # The first line stands in tables of names, far from its references.
+    lines[:1] = [re.sub(r" \[R\w+-\d+\]_", "", line) for line in lines[:1]]
     lines[:] = [re.sub(r"^(\s*\.\. \[[^\]]+\] )(?=[A-Z]\. )", r"\1\\", line) for line in lines]
 
 
@@ -63,4 +65,4 @@ def setup(app: Sphinx) -> None:
     """Make the pages that have their source elsewhere, before Sphinx looks for sources."""
     app.connect("config-inited", lambda *_: generate(HERE))
     app.connect("autodoc-skip-member", skip_sklearn)
-    app.connect("autodoc-process-docstring", escape_initials, priority=900)  # after numpydoc
+    app.connect("autodoc-process-docstring", mend_references, priority=900)  # after numpydoc
