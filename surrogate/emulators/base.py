@@ -120,7 +120,7 @@ class TableEmulator(Emulator):
         X : array or DataFrame of shape (n, d)
             Numbers; with a `space` a DataFrame of its columns, in its units, of any type.
         y : array of shape (n,)
-            Of several outputs an array or DataFrame of shape (n, k), of series or fields (n, ...) or a list of n arrays.
+            Of several outputs an array or DataFrame of shape (n, k); of series or fields (n, ...), or a list of n.
         space : Space, optional
             Types and distributions of the inputs.
 
