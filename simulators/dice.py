@@ -125,8 +125,11 @@ def run_dice(
         intensity = intensity * np.exp(decline * STEP)
         decline = decline * (1 + DSIG) ** STEP
         population *= (POPASYM / population) ** POPADJ
-    paths = (np.real(np.array(np.broadcast_arrays(*path))) for path in zip(*followed, strict=True))
-    return DiceRun(*paths, -1000 * welfare.imag / TINY / worth)
+    temperature, carbon, capital, emissions, output, each = (
+        np.real(np.array(np.broadcast_arrays(*path))) for path in zip(*followed, strict=True)
+    )
+    social_cost = -1000 * welfare.imag / TINY / worth
+    return DiceRun(temperature, carbon, capital, emissions, output, each, social_cost)
 
 
 @simulator(
@@ -199,7 +202,7 @@ def dice(
     .. [1] W. D. Nordhaus, DICE2016R-091916ap.gms, 2016; "Revisiting the social cost of carbon", Proceedings of the
            National Academy of Sciences 114(7), 2017.
     .. [2] C. M. Kellett, S. R. Weller, T. Faulwasser, L. Gruene, W. Semmler, "Feedback, dynamics, and optimal control
-           in climate economics", Annual Reviews in Control 47, 2019; the program's results are in their DICE2013R-mc 2.1.
+           in climate economics", Annual Reviews in Control 47, 2019; the program's results come with their DICE2013R-mc.
 
     Examples
     --------

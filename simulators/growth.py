@@ -174,8 +174,8 @@ def ramsey(
 
     and the steady state solves :math:`f'(k_*) = \delta + \rho + \theta g`. It is a saddle point: of all first
     consumptions only one leads there. Backwards in time the saddle path attracts, so it is followed from beside the
-    steady state back to the capital of the beginning. Where
-    :math:`\alpha (n + g + \delta) \theta = \delta + \rho + \theta g` the saving rate is :math:`1 / \theta` all along [2]_.
+    steady state back to the capital of the beginning. The saving rate is :math:`1 / \theta` all along where
+    :math:`\alpha (n + g + \delta) \theta = \delta + \rho + \theta g` [2]_.
 
     References
     ----------
