@@ -98,7 +98,7 @@ def run_dice(
         burnt = intensity * gross * (1 - miu[t])
         burnt = np.where(burnt.real * STEP > fossil.real * CARBON_TO_CO2, fossil * CARBON_TO_CO2 / STEP, burnt)
         fossil = fossil - burnt * STEP / CARBON_TO_CO2
-        emissions = burnt + ELAND0 * (1 - DELAND) ** t + (TINY * 1j if t == 0 else 0)
+        emitted = burnt + ELAND0 * (1 - DELAND) ** t + (TINY * 1j if t == 0 else 0)
         consumption = (1 - s[t]) * net
         each = 1000 * consumption / population
         discount = (1 + prstp) ** (-STEP * t)
@@ -107,11 +107,11 @@ def run_dice(
         welfare += discount * population * utility
         if t == 0:
             worth = 1000 * each.real**-elasmu  # welfare of one more trillion of consumption in the first period
-        followed.append((tatm, mat, k, emissions, net, each))
+        followed.append((tatm, mat, k, emitted, net, each))
 
         k = (1 - DK) ** STEP * k + STEP * s[t] * net
         mat, mu, ml = (
-            mat * (1 - B12) + mu * b21 + emissions * STEP / CARBON_TO_CO2,
+            mat * (1 - B12) + mu * b21 + emitted * STEP / CARBON_TO_CO2,
             mat * B12 + mu * (1 - b21 - B23) + ml * b32,
             ml * (1 - b32) + mu * B23,
         )
@@ -202,7 +202,7 @@ def dice(
     .. [1] W. D. Nordhaus, DICE2016R-091916ap.gms, 2016; "Revisiting the social cost of carbon", Proceedings of the
            National Academy of Sciences 114(7), 2017.
     .. [2] C. M. Kellett, S. R. Weller, T. Faulwasser, L. Gruene, W. Semmler, "Feedback, dynamics, and optimal control
-           in climate economics", Annual Reviews in Control 47, 2019; the program's results come with their DICE2013R-mc.
+           in climate economics", Annual Reviews in Control 47, 2019; the program's results come with DICE2013R-mc.
 
     Examples
     --------

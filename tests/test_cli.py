@@ -25,7 +25,10 @@ SPACE = sg.Space(
 
 @sg.simulator(
     space=SPACE,
-    outputs=[sg.Series("load", at=[0, 1, 2], coordinate="time", unit="N"), sg.Output("power", unit="kW", description="mean")],
+    outputs=[
+        sg.Series("load", at=[0, 1, 2], coordinate="time", unit="N"),
+        sg.Output("power", unit="kW", description="mean"),
+    ],
     version="3",
     batch=50,
 )
@@ -99,7 +102,7 @@ def test_a_study_of_the_shown_text_is_run(own, tmp_path, capsys):
     ("name", "hint"),
     [
         ("smart_gird", "did you mean 'smart_grid'?"),
-        ("simulators.epidemic:sier", "did you mean 'seir'?"),
+        ("simulators.growth:ramsay", "did you mean 'ramsey'?"),
         ("wind.py:turbin", "did you mean 'turbine'?"),
         ("nowhere.py:turbine", "there is no file nowhere.py"),
     ],

@@ -25,7 +25,7 @@ def final_size(reproduction_number, susceptible, infected):
     return susceptible - scipy.optimize.brentq(excess, 1e-300, susceptible, xtol=1e-15)
 
 
-# Final sizes of an epidemic that nobody is immune to: roots of 1 - z = exp(-R0 z), as tabulated in Anderson and May 1991.
+# Final sizes of an epidemic that nobody is immune to, the roots of 1 - z = exp(-R0 z).
 @pytest.mark.parametrize(("reproduction_number", "size"), [(1.5, 0.5828), (2, 0.7968), (3, 0.9405), (5, 0.9930)])
 @pytest.mark.parametrize("simulator", [sir, seir])
 def test_final_size(simulator, reproduction_number, size):
@@ -63,7 +63,7 @@ def reference(reproduction_number, latent_days, infectious_days, infected, sever
     end = begin + levers["duration_days"]
 
     def rates(t, y, during):
-        s, e, i, r, h = y
+        s, e, i, _, h = y
         beta = reproduction_number / infectious_days * (1 - levers["contact_reduction"] * during)
         return [
             -beta * s * i,
@@ -98,8 +98,8 @@ def reference(reproduction_number, latent_days, infectious_days, infected, sever
 )
 def test_seir_against_another_integrator(levers):
     point = FLU | {"reproduction_number": 2.5} | levers
-    days, (s, e, i, r, h) = reference(**point)
-    assert_allclose(s + e + i + r, 1, atol=1e-12)
+    days, (s, e, i, removed, h) = reference(**point)
+    assert_allclose(s + e + i + removed, 1, atol=1e-12)
     answer = seir(**point)
     at = np.searchsorted(days, answer["peak_day"])
     assert_allclose(answer["peak"], i.max(), rtol=1e-5)

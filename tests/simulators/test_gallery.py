@@ -20,8 +20,10 @@ from tests.conftest import REPOSITORY
 ENTRY_POINTS = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["entry-points"][
     "surrogate.simulators"
 ]
-# Not the ones whose own tests take longer than one call a point.
 POINTS = 12
+
+# Turning the whole arm moves its end to a place as far away.
+NO_EFFECT = {"robot_arm": {"theta1"}}
 
 
 @pytest.fixture(params=list(ENTRY_POINTS))
@@ -78,17 +80,21 @@ def test_the_same_point_gives_the_same_answer(simulator):
 
 
 def test_every_input_and_output_matters(simulator):
-    # An input that changes nothing is bound to a wrong name; an output that never changes is none.
-    u = np.full((1 + simulator.space.d, simulator.space.d), 0.45)
-    u[1:][np.diag_indices(simulator.space.d)] = 0.6
-    answers = [call(simulator, point) for point in simulator.space.from_unit(u).to_dict("records")]
-    changed = {
-        (name, output)
-        for name, answer in zip(simulator.space, answers[1:])
-        for output in simulator.outputs
-        if not np.array_equal(answer[output], answers[0][output])
-    }
-    assert {name for name, _ in changed} == set(simulator.space)
+    # An input that changes nothing is bound to a wrong name; an output that never changes is none. From three places,
+    # since where the lake's policy is at its limit a little more or less of it is the same.
+    d = simulator.space.d
+    changed = set()
+    for start in np.random.default_rng(6).uniform(0.1, 0.8, (3, d)):
+        u = np.tile(start, (1 + d, 1))
+        u[1:][np.diag_indices(d)] += 0.15
+        first, *others = (call(simulator, point) for point in simulator.space.from_unit(u).to_dict("records"))
+        changed |= {
+            (name, output)
+            for name, answer in zip(simulator.space, others)
+            for output in simulator.outputs
+            if not np.array_equal(answer[output], first[output])
+        }
+    assert {name for name, _ in changed} | NO_EFFECT.get(simulator.name, set()) == set(simulator.space)
     assert {output for _, output in changed} == set(simulator.outputs)
 
 
@@ -106,4 +112,4 @@ def test_a_batch_is_its_points(simulator):
 def test_it_runs_and_travels(simulator):
     assert pickle.loads(pickle.dumps(simulator)) is simulator
     runs = sg.run(simulator, sg.sobol(simulator.space, 8, rng=0), n_jobs=0)
-    assert runs.counts == {"done": 8}
+    assert runs.counts["done"] == 8
