@@ -212,13 +212,16 @@ def dice(
     >>> round(float(found["warming_2100"]), 1), round(float(found["social_cost"]))
     (4.1, 32)
     """
-    first, growth, save = (np.asarray(values, dtype=float) for values in (carbon_price, price_growth, saving))
+    science = (climate_sensitivity, damage, productivity_growth, decarbonisation, time_preference, risk_aversion)
+    policy = (carbon_price, price_growth, saving)
+    one_point = not any(map(np.ndim, (*science, *policy)))
+    first, growth, save = np.broadcast_arrays(*(np.asarray(values, dtype=float) for values in policy))
     period = np.arange(PERIODS)[:, None]
     price = first * (1 + growth) ** (STEP * period)
     backstop = PBACK * (1 - GBACK) ** period
     run = run_dice(
         np.minimum((price / backstop) ** (1 / (EXPCOST2 - 1)), 1.0),
-        np.broadcast_to(save, (PERIODS, *np.shape(save))) if save.ndim else np.full((PERIODS, 1), save),
+        np.broadcast_to(save, price.shape),
         climate_sensitivity=climate_sensitivity,
         damage=damage,
         productivity_growth=productivity_growth,
@@ -233,5 +236,4 @@ def dice(
         "warming": run.temperature[:SHOWN].T,
         "emissions": run.emissions[:SHOWN].T,
     }
-    one_point = np.ndim(climate_sensitivity) == 0
     return {name: value[0] for name, value in answer.items()} if one_point else answer

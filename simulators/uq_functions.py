@@ -40,7 +40,7 @@ BATCH = 10_000
 
 def _numbers(values: Sequence[ArrayLike]) -> FloatArray:
     """Some of the inputs as one array, shape (k,) of one point or (k, m) of m points."""
-    return np.asarray(values, dtype=float)
+    return np.array(np.broadcast_arrays(*values), dtype=float)
 
 
 @simulator(

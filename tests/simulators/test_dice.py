@@ -105,7 +105,7 @@ def test_the_social_cost_is_that_of_damages_and_discounted():
 
 def test_prices_cool_and_many_points_are_as_one():
     prices = np.array([1.0, 5.0, 20.0, 100.0])
-    many = dice(**{name: np.full(4, value) for name, value in BASELINE.items()} | {"carbon_price": prices})
+    many = dice(**BASELINE | {"carbon_price": prices})
     assert (np.diff(many["warming_2100"]) < 0).all()
     assert (np.diff(many["emissions"][:, 5]) < 0).all()
     for i, price in enumerate(prices):
