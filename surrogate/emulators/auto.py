@@ -99,6 +99,7 @@ class AutoEmulator(TableEmulator):
     """
 
     _least_rows = 3
+    _held_out: tuple[FloatArray, FloatArray]
 
     def __init__(
         self,
@@ -112,6 +113,16 @@ class AutoEmulator(TableEmulator):
         self.rng = rng
 
     def _learn(self, table: Any, y: FloatArray) -> None:
+        kept, group = _distinct(table, y)
+        if self.parts is not None or self.noise is not None or len(kept) < self._least_rows:
+            self._learn_distinct(table, y)
+            return
+        # A run is not unseen where its copy is in another fold: parts that are good at copies would get the weight.
+        self._learn_distinct(_take(table, kept), y[kept])
+        mean, std = self._held_out
+        self._held_out = mean[group], std[group]
+
+    def _learn_distinct(self, table: Any, y: FloatArray) -> None:
         self._scaled = Scaled.of(y)
         named = self._named_parts()
         if self._scaled.is_constant:
@@ -290,6 +301,14 @@ class AutoEmulator(TableEmulator):
     def _mass(self, table: Any, low: float, high: float) -> FloatArray:
         means, stds = predict_each(self.parts_.values(), table, True)
         return np.asarray(self._weights @ normal_mass(np.array(means), self._spread(stds), low, high))
+
+
+def _distinct(table: Any, y: FloatArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows without those that repeat an earlier one, output included, and which of them each row is."""
+    frame = pd.DataFrame(table)
+    frame = frame.set_axis(range(frame.shape[1]), axis=1).assign(output=y)
+    group = np.asarray(frame.groupby(list(frame.columns), sort=False).ngroup(), dtype=np.int64)
+    return np.unique(group, return_index=True)[1].astype(np.int64), group
 
 
 def _take(table: Any, rows: NDArray[np.int64]) -> Any:
