@@ -113,7 +113,7 @@ def sir(reproduction_number: float, infectious_days: float, infected: float, imm
     ----------
     .. [1] W. O. Kermack, A. G. McKendrick, "A contribution to the mathematical theory of epidemics", Proceedings of the
            Royal Society A 115, 1927.
-    .. [2] H. W. Hethcote, "The mathematics of infectious diseases", SIAM Review 42(4), 2000, theorem 2.1.
+    .. [2] H. W. Hethcote, "The mathematics of infectious diseases", SIAM Review 42(4), 2000, sec. 2.
 
     Examples
     --------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import json
 import math
 import re
 import sys
@@ -152,19 +153,19 @@ def _distribution(parameter: Parameter) -> str:
 
 
 def _example(name: str, sim: Simulator) -> str:
-    """A study file for the simulator."""
+    """A study file for the simulator; a text of JSON is one of TOML."""
     number = next((str(output) for output in sim.outputs if not isinstance(output, Series)), None)
-    emulate = f'\n[emulate]\noutputs = ["{number}"]\n' if number else ""
+    emulate = f"\n[emulate]\noutputs = [{json.dumps(number)}]\n" if number else ""
     return f"""\
 [simulator]
-use = "{name}"
+use = {json.dumps(name)}
 
 [design]
 sampler = "sobol"
 n = {max(64, 2 ** math.ceil(math.log2(10 * sim.space.d)))}
 
 [run]
-store = "{sim.name}.db"
+store = {json.dumps(f"{sim.name}.db")}
 {emulate}"""
 
 

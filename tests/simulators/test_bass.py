@@ -12,8 +12,7 @@ from simulators.bass import YEARS, bass
 
 
 def test_room_air_conditioners():
-    # Bass 1969, table 1 and 2: p = 0.0104, q = 0.4186, m = 16.895 million; predicted peak after 8.6 years with 1.9
-    # million.
+    # Bass 1969: p = 0.0104, q = 0.4186, m = 16.895 million; predicted peak after 8.6 years with 1.9 million.
     answer = bass(p=0.0104, q=0.4186, market=16.895e6)
     assert round(float(answer["peak_year"]), 1) == 8.6
     assert round(float(answer["peak_sales"]) / 1e6, 1) == 1.9

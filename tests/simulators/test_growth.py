@@ -32,7 +32,7 @@ def dilution(point):
     return point["depreciation"] + point["population_growth"] + point["technical_progress"]
 
 
-def test_half_life_of_solow():  # Romer 2012, sec. 1.5: 17 years, for n + g + delta = 6% and a third
+def test_half_life_of_solow():  # Romer 2012, ch. 1: 17 years, for n + g + delta = 6% and a third
     answer = solow(
         saving=0.2,
         capital_share=1 / 3,
@@ -71,7 +71,7 @@ def test_the_golden_rule(point, other):  # consumption is highest where the savi
     assert solow(**point | {"saving": other})["consumption"] <= best * (1 + 1e-12)
 
 
-# Barro, Sala-i-Martin 2004, sec. 2.6: 8.2% a year in the benchmark, 1.5% with a broad concept of capital.
+# Barro, Sala-i-Martin 2004, ch. 2: 8.2% a year in the benchmark, 1.5% with a broad concept of capital.
 @pytest.mark.parametrize(("capital_share", "speed"), [(0.3, 0.082), (0.75, 0.015)])
 def test_speed_of_convergence_of_ramsey(capital_share, speed):
     answer = ramsey(**BENCHMARK | {"capital_share": capital_share}, start=0.5)
@@ -118,7 +118,7 @@ def test_the_path_of_ramsey_solves_its_equations_and_arrives(point):
 @settings(deadline=None, max_examples=40)
 def test_constant_saving_rate(alpha, population_growth, impatience, start):
     # Where alpha (n + g + delta) theta = delta + rho + theta g people save 1 / theta of output all along, so that
-    # Ramsey's path is Solow's (Barro, Sala-i-Martin 2004, sec. 2.6.4).
+    # Ramsey's path is Solow's (Barro, Sala-i-Martin 2004, ch. 2).
     depreciation, progress = 0.05, 0.0
     theta = (depreciation + impatience) / (alpha * (population_growth + depreciation))
     shared = {

@@ -19,7 +19,7 @@ def test_no_time_is_no_failure():
     assert_allclose(solve(lambda t, x: [x[0]], [2.0], [3.0, 3.0]), [[2.0], [2.0]])
 
 
-@pytest.mark.filterwarnings("ignore:.*:scipy.integrate.ODEintWarning")
+@pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::scipy.integrate.ODEintWarning")
 def test_a_failure_is_an_error_and_no_numbers():
     # x' = x^2 from 1 has a pole at 1.
     with pytest.raises(RuntimeError, match="the integration failed"):
