@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -20,7 +19,7 @@ from surrogate.emulators.auto import AutoEmulator
 from surrogate.emulators.forest import ForestEmulator
 from surrogate.emulators.gp.gaussian_process import GaussianProcess
 from surrogate.emulators.state import Stateful
-from surrogate.emulators.tables import check_new, check_training
+from surrogate.emulators.tables import check_new, check_training, fit_on, normal_mass
 from surrogate.space import Space
 
 __all__ = ["ProbabilityEmulator"]
@@ -184,7 +183,7 @@ class ProbabilityEmulator(Stateful, ClassifierMixin, BaseEstimator):
         self.classes_ = np.array([False, True])
         self._condition = condition
         model = AutoEmulator(rng=self.rng) if self.emulator is None else clone(self.emulator)
-        self.emulator_ = model.fit(table, checked, *(() if space is None else (space,)))
+        self.emulator_ = fit_on(model, table, checked, space)
         self.method_ = "continuous output"
         return self
 
@@ -216,7 +215,6 @@ class ProbabilityEmulator(Stateful, ClassifierMixin, BaseEstimator):
         if of_interest.all() or not of_interest.any():
             raise ValueError("y holds only one class; runs of both kinds are needed to tell them apart")
         labels = of_interest.astype(float)
-        extra = () if self.space_ is None else (self.space_,)
         candidates: dict[str, Any] = {
             "gaussian process": GaussianProcess(kernel="matern52", noise="estimate", warp=None),
             "forest": ForestEmulator(kind="random_forest", rng=self.rng),
@@ -225,7 +223,7 @@ class ProbabilityEmulator(Stateful, ClassifierMixin, BaseEstimator):
             candidates = {"emulator": clone(self.emulator)}
         fitted, losses = {}, {}
         for name, model in candidates.items():
-            calibrated, probability = Calibrated.of(model.fit(table, labels, *extra), labels)
+            calibrated, probability = Calibrated.of(fit_on(model, table, labels, self.space_), labels)
             fitted[name] = calibrated
             losses[name] = float(-np.log(np.where(of_interest, probability, 1.0 - probability)).mean())
         self.log_losses_ = pd.Series(losses, name="log_loss").sort_values()
@@ -274,9 +272,9 @@ class ProbabilityEmulator(Stateful, ClassifierMixin, BaseEstimator):
 
 
 def _beyond(emulator: Any, table: Any, condition: Condition) -> FloatArray:
-    side = "below" if condition.operator in BELOW else "above"
+    is_below = condition.operator in BELOW
     if hasattr(emulator, "probability"):
-        return np.asarray(emulator.probability(table, **{side: condition.value}))
+        return np.asarray(emulator.probability(table, **{"below" if is_below else "above": condition.value}))
+    low, high = (-np.inf, condition.value) if is_below else (condition.value, np.inf)
     mean, std = emulator.predict(table, return_std=True)
-    z = (condition.value - mean) / np.maximum(std, np.finfo(float).tiny)
-    return np.asarray(scipy.special.ndtr(z if side == "below" else operator.neg(z)))
+    return normal_mass(mean, std, low, high)

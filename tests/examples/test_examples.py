@@ -127,6 +127,21 @@ def test_umbridge(example, monkeypatch):
 
 
 @pytest.mark.slow
+def test_epidemic(tmp_path):
+    script = REPOSITORY / "examples" / "epidemic" / "measures.py"
+    seen = subprocess.run(
+        [sys.executable, script, tmp_path / "out.png"], capture_output=True, text=True, check=True, env=environment()
+    ).stdout
+    assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG")
+    assert int(re.search(r"puts (\d+)% on the right side", seen)[1]) >= 88
+    assert int(re.search(r"any measures: enough in (\d+)%", seen)[1]) == pytest.approx(60, abs=4)
+    needed = [float(share) for share in re.findall(r"vaccinated >= ([\d.]+)", seen)]
+    assert needed == sorted(needed)
+    assert needed == pytest.approx([0.11, 0.21, 0.31], abs=0.05)
+    assert int(re.search(r"last kind: enough in (\d+)%", seen)[1]) == pytest.approx(90, abs=5)
+
+
+@pytest.mark.slow
 def test_renewable_energy(data_file, tmp_path):
     script = REPOSITORY / "examples" / "renewable_energy" / "analyse.py"
     data = data_file("bryant2010_tgl.csv")
