@@ -73,8 +73,8 @@ class Discovery:
         metamodel expects them), ``coverage_change``, ``density_change``, ``method`` (the metamodel) and ``rule``.
         A discovery that goes on with stored runs begins with the last few batches of them.
     intervals : DataFrame
-        Rows ``coverage`` and ``density`` of the chosen box; columns ``value``, ``low``, ``high``: 95%. Empty without
-        a box.
+        Rows ``coverage`` and ``density`` of the chosen box, on points it was not found with where there is a posterior;
+        columns ``value``, ``low``, ``high``: 95%. Empty without a box.
     intervals_from : str
         Where they come from: "posterior draws" of a Gaussian process on the output, else "runs".
     converged : bool
@@ -449,7 +449,7 @@ def _next_points(known: _Known, fitted: Reds | None, n: int, rng: np.random.Gene
     new &= distance > 0
     if not new.any():
         return candidates.iloc[:n]  # all are known: the caller sees that no run was added
-    score = np.where(new, _telling(known, fitted, candidates, places), 0.0)
+    score = np.where(new, _telling(known, fitted, candidates, places, DRAWN * n), 0.0)
     exploring = n if not score.any() else round(EXPLORING * n)
     chosen = _spread(places, distance, _drawn(score, n - exploring, rng), n - exploring)
     after = np.minimum(distance, _nearest(places, places[chosen]))
@@ -458,10 +458,10 @@ def _next_points(known: _Known, fitted: Reds | None, n: int, rng: np.random.Gene
     return candidates.iloc[chosen].reset_index(drop=True)
 
 
-def _telling(known: _Known, fitted: Reds | None, candidates: pd.DataFrame, places: FloatArray) -> FloatArray:
-    """How much a run at each candidate would tell, in any unit."""
+def _telling(known: _Known, fitted: Reds | None, candidates: pd.DataFrame, places: FloatArray, most: int) -> FloatArray:
+    """How much a run at each candidate would tell, in any unit; `most` are to be chosen from."""
     if fitted is None:
-        return _closest_to_threshold(known, candidates)
+        return _closest_to_threshold(known, candidates, most)
     near = 0.2 + np.exp(-((_distance_to_faces(fitted.best_, known.space, candidates, places) / NEAR) ** 2))
     if fitted.metamodel_ is None:
         return near
@@ -469,8 +469,8 @@ def _telling(known: _Known, fitted: Reds | None, candidates: pd.DataFrame, place
     return np.asarray(probability * (1 - probability) * near)
 
 
-def _closest_to_threshold(known: _Known, candidates: pd.DataFrame) -> FloatArray:
-    """Of runs that are all of one kind: 1 for the candidates most likely to be of the other, if that can be told."""
+def _closest_to_threshold(known: _Known, candidates: pd.DataFrame, most: int) -> FloatArray:
+    """Of runs that are all of one kind: 1 for the `most` candidates likeliest of the other, if told."""
     score = np.zeros(len(candidates))
     condition = known.threshold
     if condition is None or len(known.inputs) < LEAST_RUNS:
@@ -483,7 +483,7 @@ def _closest_to_threshold(known: _Known, candidates: pd.DataFrame) -> FloatArray
     wants_less = (condition.operator in ("<", "<=")) != bool(known.labels.all())
     reach = (condition.value - mean) / np.maximum(std, np.finfo(float).tiny) * (1 if wants_less else -1)
     # By rank, as the probabilities themselves may all be zero in floating point.
-    score[np.argsort(reach)[-max(1, len(score) // 100) :]] = 1.0
+    score[np.argsort(reach)[-most:]] = 1.0
     return score
 
 
@@ -542,6 +542,11 @@ def _intervals(fitted: Reds, known: _Known, start: int, seed: int) -> tuple[pd.D
     inside = box.contains(points)
     # Only of the points that could be either way does the joint distribution matter.
     is_open = (probability > 1e-3) & (probability < 1 - 1e-3)
+    expected = float(probability[inside].sum())
+    values = {
+        "coverage": expected / max(probability.sum(), np.finfo(float).tiny),
+        "density": expected / max(int(inside.sum()), 1),
+    }
     sure = np.where(is_open, 0.0, probability)
     open_rows = np.flatnonzero(is_open)
     rows = rng.choice(open_rows, min(JOINT_POINTS, len(open_rows)), replace=False)
@@ -556,12 +561,12 @@ def _intervals(fitted: Reds, known: _Known, start: int, seed: int) -> tuple[pd.D
         "coverage": of_interest_inside / np.maximum(of_interest, np.finfo(float).tiny),
         "density": of_interest_inside / max(int(inside.sum()), 1),
     }
-    chosen = fitted.trajectory_.iloc[fitted.best_index_]
-    table = pd.DataFrame(
-        {name: [float(chosen[name]), *np.clip(np.quantile(of, [0.025, 0.975]), 0, 1)] for name, of in draws.items()},
-        index=["value", "low", "high"],
-    ).T
-    return table, "posterior draws"
+    rows_of = {}
+    for name, value in values.items():
+        low, high = np.clip(np.quantile(draws[name], [0.025, 0.975]), 0, 1)
+        # The draws know fewer points than the value does.
+        rows_of[name] = (value, min(low, value), max(high, value))
+    return pd.DataFrame.from_dict(rows_of, orient="index", columns=["value", "low", "high"]), "posterior draws"
 
 
 def _stored(store: RunStore, space: Space) -> Runs:
