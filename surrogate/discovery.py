@@ -305,6 +305,8 @@ class _Ends:
         # The whole space has a coverage of 1 for ever, and boxes of the runs alone no metamodel to go by.
         if fitted is None or fitted.metamodel_ is None or not fitted.best_.limits or len(rows) <= self.patience:
             return False
+        if rows[-1]["n_of_interest"] < LEAST_RUNS:
+            return False
         changes = _history(rows)[["coverage_change", "density_change"]].tail(self.patience)
         return bool((changes < self.tolerance).to_numpy().all())
 
@@ -509,6 +511,9 @@ def _distance_to_faces(box: Box, space: Space, candidates: pd.DataFrame, places:
 def _drawn(score: FloatArray, n: int, rng: np.random.Generator) -> NDArray[np.int64]:
     """Candidates at random, in proportion to their scores: a wide uncertain region gets more than a thin one."""
     size = min(DRAWN * n, int((score > 0).sum()))
+    if (score > 0.01 * score.max()).sum() < size:
+        # The metamodel is all but sure: its last doubts, and not just any point.
+        return np.argsort(score)[len(score) - size :]
     return rng.choice(len(score), size, replace=False, p=score / score.sum()) if size else np.empty(0, dtype=np.int64)
 
 
