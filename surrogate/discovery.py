@@ -454,6 +454,7 @@ def _next_points(known: _Known, fitted: Reds | None, n: int, rng: np.random.Gene
     score = np.where(new, _telling(known, fitted, candidates, places, DRAWN * n), 0.0)
     exploring = n if not score.any() else round(EXPLORING * n)
     chosen = _spread(places, distance, _drawn(score, n - exploring, rng), n - exploring)
+    exploring = n - len(chosen)
     after = np.minimum(distance, _nearest(places, places[chosen]))
     left = np.flatnonzero(new & (after > 0))
     chosen += _spread(places, after, rng.choice(left, min(DRAWN * exploring, len(left)), replace=False), exploring)
