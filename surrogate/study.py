@@ -15,6 +15,7 @@ import pandas as pd
 
 from surrogate.boxes.peeling import OBJECTIVES
 from surrogate.boxes.prim import Prim
+from surrogate.boxes.reds import Reds
 from surrogate.conditions import Condition, of_interest, parse_conditions
 from surrogate.designs import FIXED_SIZE, SAMPLERS
 from surrogate.emulators.gp.gaussian_process import GaussianProcess
@@ -91,6 +92,7 @@ SCHEMA: dict[str, dict[str, _Key]] = {
     "emulate": {"outputs": _Key(list, "a list of outputs")},
     "discover": {
         "of_interest": _Key((dict, str), "a table such as {growth_rate = '> 0'}", required=True),
+        "finder": _Key(str, "text", "prim", check=_one_of(dict.fromkeys(("prim", "reds")))),
         "alpha": _Key(_NUMBER, "a number", 0.05, check=_between_0_and_1),
         "min_support": _Key(_NUMBER, "a number", 20, check=_positive),
         "objective": _Key(str, "text", "lenient1", check=_one_of(OBJECTIVES)),
@@ -450,8 +452,15 @@ def _sensitivity(study: Study, runs: Runs, emulators: Mapping[str, GaussianProce
         return measure(store)
 
 
-def _discover(study: Study, runs: Runs) -> Prim:
+def _discover(study: Study, runs: Runs) -> Prim | Reds:
     options = study.settings["discover"]
     flags = of_interest(runs.outputs, study.conditions)
     finder = Prim(alpha=options["alpha"], min_support=options["min_support"], objective=options["objective"])
-    return finder.fit(runs.inputs, flags, space=runs.space)
+    if options["finder"] == "prim":
+        return finder.fit(runs.inputs, flags, space=runs.space)
+    reds = Reds(finder=finder)
+    if len(study.conditions) > 1:
+        return reds.fit(runs.inputs, flags, space=runs.space)
+    # A metamodel learns more from the output itself than from whether it meets the condition.
+    condition = study.conditions[0]
+    return reds.fit(runs.inputs, runs.outputs[condition.name].to_numpy(), of_interest=condition, space=runs.space)

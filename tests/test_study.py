@@ -320,3 +320,21 @@ def test_a_killed_study_is_resumed_without_running_anything_again(folder, sent):
     assert resumed.returncode == 0, errors
     assert output.splitlines()[-1] == "report: report.html"
     assert len(count.read_text()) - begun == 500 - stored
+
+
+def test_a_study_can_find_its_boxes_with_reds(tmp_path):
+    (tmp_path / "study.toml").write_text(
+        """
+[simulator]
+use = "lake"
+[design]
+n = 48
+[run]
+n_jobs = 0
+[discover]
+of_interest = { reliability = "> 0.5" }
+finder = "reds"
+"""
+    )
+    sg.run_study(sg.load_study(tmp_path / "study.toml"))
+    assert "were found on new points that a metamodel labelled" in (tmp_path / "report.html").read_text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,36 +32,57 @@ def load(path: str | Path | None = None) -> tuple[Bytes, NDArray[Any], Bytes, ND
     return x.reshape(len(x), -1), y.astype(int), x_test.reshape(len(x_test), -1), y_test.astype(int)
 
 
-def warped(batch: torch.Tensor, generator: torch.Generator, strength: float = 1.0) -> torch.Tensor:
-    """Images (n, 1, 28, 28) rotated, scaled, sheared, shifted and a little elastic, each in its own way."""
-    n = len(batch)
+@dataclass(frozen=True)
+class Warp:
+    """How far images are changed at most.
 
-    def uniform(limit: float, *shape: int) -> torch.Tensor:
-        return (torch.rand(n, *shape, generator=generator) * 2 - 1) * limit * strength
+    Attributes
+    ----------
+    affine : float
+        Rotation, shear and scaling: 1 is 15 degrees, 0.25 and 16%.
+    shift, elastic : float
+        Pixels, of the whole image and, as a standard deviation, of a smooth field of arrows.
+    varied : bool
+        Whether each image is changed by a random share of all this, so that some stay near what they were.
+    """
 
-    angle, shear = uniform(0.26), uniform(0.25)  # 15 degrees
-    across, down = torch.exp(uniform(0.15)), torch.exp(uniform(0.15))
-    cos, sin = torch.cos(angle), torch.sin(angle)
-    matrix = torch.zeros(n, 2, 3)
-    matrix[:, 0, 0], matrix[:, 0, 1] = cos * across, (-sin + shear) * down
-    matrix[:, 1, 0], matrix[:, 1, 1] = sin * across, cos * down
-    matrix[:, :, 2] = uniform(4 / SIDE, 2)  # two pixels: the image is 2 wide here
-    grid = nn.functional.affine_grid(matrix, [n, 1, SIDE, SIDE], align_corners=False)
-    # A smooth field: a few random arrows, spread over the image.
-    arrows = torch.randn(n, 2, 5, 5, generator=generator) * 0.06 * strength
-    field = nn.functional.interpolate(arrows, size=(SIDE, SIDE), mode="bicubic", align_corners=True)
-    return nn.functional.grid_sample(batch, grid + field.permute(0, 2, 3, 1), align_corners=False)
+    affine: float = 1.0
+    shift: float = 2.0
+    elastic: float = 0.84
+    varied: bool = False
 
+    def __call__(self, batch: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """Images (n, 1, 28, 28), each changed in its own way."""
+        n = len(batch)
+        share = torch.rand(n, generator=generator) if self.varied else torch.ones(n)
 
-def warped_bytes(images: Bytes, seed: int, strength: float = 1.0, chunk: int = 4096) -> Bytes:
-    """The same for images in bytes, shape (n, 784)."""
-    generator = torch.Generator().manual_seed(seed)
-    out = np.empty_like(images)
-    for start in range(0, len(images), chunk):
-        part = torch.as_tensor(images[start : start + chunk]).float().reshape(-1, 1, SIDE, SIDE)
-        changed = warped(part, generator, strength).round().clamp(0, 255)
-        out[start : start + chunk] = changed.to(torch.uint8).reshape(len(part), -1).numpy()
-    return out
+        def uniform(limit: float, columns: int = 1) -> torch.Tensor:
+            drawn = (torch.rand(n, columns, generator=generator) * 2 - 1) * limit * share[:, None]
+            return drawn[:, 0] if columns == 1 else drawn
+
+        angle, shear = uniform(0.26 * self.affine), uniform(0.25 * self.affine)
+        across, down = (torch.exp(uniform(0.15 * self.affine)) for _ in range(2))
+        cos, sin = torch.cos(angle), torch.sin(angle)
+        matrix = torch.zeros(n, 2, 3)
+        matrix[:, 0, 0], matrix[:, 0, 1] = cos * across, (-sin + shear) * down
+        matrix[:, 1, 0], matrix[:, 1, 1] = sin * across, cos * down
+        pixel = 2 / SIDE  # the image is 2 wide here
+        matrix[:, :, 2] = uniform(self.shift * pixel, 2)
+        grid = nn.functional.affine_grid(matrix, [n, 1, SIDE, SIDE], align_corners=False)
+        # A smooth field: a few random arrows, spread over the image.
+        arrows = torch.randn(n, 2, 5, 5, generator=generator) * (self.elastic * pixel * share)[:, None, None, None]
+        field = nn.functional.interpolate(arrows, size=(SIDE, SIDE), mode="bicubic", align_corners=True)
+        return nn.functional.grid_sample(batch, grid + field.permute(0, 2, 3, 1), align_corners=False)
+
+    def of_bytes(self, images: Bytes, seed: int, chunk: int = 4096) -> Bytes:
+        """The same for images in bytes, shape (n, 784)."""
+        generator = torch.Generator().manual_seed(seed)
+        out = np.empty_like(images)
+        for start in range(0, len(images), chunk):
+            part = torch.as_tensor(images[start : start + chunk]).float().reshape(-1, 1, SIDE, SIDE)
+            changed = self(part, generator).round().clamp(0, 255)
+            out[start : start + chunk] = changed.to(torch.uint8).reshape(len(part), -1).numpy()
+        return out
 
 
 def pooled(images: Bytes) -> Bytes:

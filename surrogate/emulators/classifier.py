@@ -57,8 +57,7 @@ class Calibrated:
     @classmethod
     def of(cls, emulator: Any, labels: FloatArray) -> tuple[Calibrated, FloatArray]:
         """Calibrated on the emulator's leave-one-out predictions, and the probability of each run from the others."""
-        mean, std = emulator.leave_one_out()
-        score = _score(mean, std)
+        score = _score(*emulator.leave_one_out())
         # Platt's targets: not quite 0 and 1, as with one more run of each kind.
         positive, negative = labels.sum(), (1 - labels).sum()
         targets = np.where(labels > 0, (positive + 1) / (positive + 2), 1 / (negative + 2))
@@ -77,7 +76,9 @@ class Calibrated:
 
     def probability(self, table: Any) -> FloatArray:
         """Of label 1 at new points."""
-        return self._probability(_score(*self.emulator.predict(table, return_std=True)))
+        mean, std = self.emulator.predict(table, return_std=True)
+        # Left-out labels were predicted with their noise.
+        return self._probability(_score(mean, np.hypot(std, getattr(self.emulator, "noise_std_", 0.0))))
 
     def _probability(self, score: FloatArray) -> FloatArray:
         return np.asarray(scipy.special.expit(self.slope * score + self.offset))

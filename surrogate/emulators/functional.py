@@ -123,7 +123,7 @@ class FunctionalEmulator(Stateful, RegressorMixin, BaseEstimator):
     (3, (3, 50))
     """
 
-    def __init__(self, emulator: Any = None, *, explained: float = 0.9999, max_components: int | None = None) -> None:
+    def __init__(self, emulator: Any = None, *, explained: float = 0.99999, max_components: int | None = None) -> None:
         self.emulator = emulator
         self.explained = explained
         self.max_components = max_components

@@ -25,7 +25,7 @@ MAX_DEGREE = 20
 # lognormal of unit shape 50.
 HEAVY_TAIL = 6.0
 
-# Up to this many whole numbers get polynomials orthonormal on exactly these; of more a range is a fair image.
+# Up to this many whole numbers get polynomials orthonormal on these; of more a continuous range is a fair image.
 MAX_LEVELS = 200
 
 # Quadrature of a distribution: panels between quantiles down to 1e-16 on both sides, and nodes in each.

@@ -9,6 +9,7 @@ from typing import Any, Literal, Self, overload
 import numpy as np
 import scipy.linalg
 from numpy.typing import ArrayLike, NDArray
+from scipy.linalg.lapack import dpotrf
 from scipy.special import xlogy
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
@@ -69,7 +70,10 @@ CHUNK_ROWS = 4096
 
 @dataclass(frozen=True, eq=False)
 class Solved:
-    """Coefficients, and the inverse of the matrix that gave them.
+    """The interpolation, and what its power function needs.
+
+    With Q the orthonormal complement of the tail at the points, K the radial functions there with their diagonal, and
+    Q' K Q = L L': unlike the inverse of the whole matrix these keep their digits where K is nearly singular.
 
     Attributes
     ----------
@@ -78,7 +82,14 @@ class Solved:
         Exponents of the polynomial tail.
     points : array of shape (n, c)
     coefficients : array of shape (n + p,)
-    inverse : array of shape (n + p, n + p)
+    white : array of shape (n - p, n)
+        inv(L) Q'.
+    to_tail : array of shape (p, n)
+        Values at the points to coefficients of the tail, by least squares.
+    white_tail : array of shape (n - p, p)
+        white K to_tail'.
+    tail_square : array of shape (p, p)
+        to_tail K to_tail'.
     """
 
     name: str
@@ -87,20 +98,29 @@ class Solved:
     terms: NDArray[np.int64]
     points: FloatArray
     coefficients: FloatArray
-    inverse: FloatArray
+    white: FloatArray
+    to_tail: FloatArray
+    white_tail: FloatArray
+    tail_square: FloatArray
 
-    def basis(self, z: FloatArray) -> FloatArray:
-        """Radial functions around the points, then the tail, at `z`; array of shape (m, n + p)."""
-        return np.hstack([_radial(self.name, self.shape, z, self.points), _monomials(z, self.terms)])
-
-    def left_out(self, y: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Error at each point as predicted from the others, and its power function, squared."""
+    def predict(self, z: FloatArray, *, with_power: bool) -> tuple[FloatArray, FloatArray]:
+        """Value at `z` of shape (m, c), and the power function, squared; each of shape (m,)."""
         n = len(self.points)
-        diagonal = np.diag(self.inverse)[:n]
-        # Where the others do not determine the tail there is no such prediction.
-        known = diagonal > 1e-14 * np.abs(diagonal).max(initial=np.finfo(float).tiny)
-        safe = np.where(known, diagonal, 1.0)
-        return np.where(known, self.coefficients[:n] / safe, y - y.mean()), np.where(known, 1.0 / safe, np.inf)
+        radial, tail = _radial(self.name, self.shape, z, self.points), _monomials(z, self.terms)
+        value = radial @ self.coefficients[:n] + tail @ self.coefficients[n:]
+        if not with_power:
+            return value, np.zeros_like(value)
+        at_zero = FUNCTIONS[self.name].value(np.zeros(1))[0]
+        # The function less its least squares on the tail, so that its Gram matrix is positive definite.
+        left = at_zero - 2.0 * np.einsum("mp,mp->m", tail, radial @ self.to_tail.T)
+        left += np.einsum("mp,mp->m", tail @ self.tail_square, tail)
+        known = self.white @ radial.T - self.white_tail @ tail.T
+        return value, np.maximum(left - np.einsum("nm,nm->m", known, known), 0.0)
+
+    def left_out(self) -> tuple[FloatArray, FloatArray]:
+        """Error at each point as predicted from the others, and its power function, squared; Rippa (1999), eq. 17."""
+        diagonal = np.maximum((self.white**2).sum(axis=0), np.finfo(float).tiny)
+        return self.coefficients[: len(self.points)] / diagonal, 1.0 / diagonal
 
 
 class RadialBasis(Stateful, RegressorMixin, BaseEstimator):
@@ -218,7 +238,7 @@ class RadialBasis(Stateful, RegressorMixin, BaseEstimator):
             # Those at hand are a fair sample: rows of `points` are sorted.
             part = np.unique(np.linspace(0, n - 1, min(n, CHOOSING_ROWS)).astype(np.int64))
             tried = [_solve(points[part], t[part], *choice, self.degree) for choice in choices]
-            errors = [float((one.left_out(t[part])[0] ** 2).mean()) for one in tried]
+            errors = [float((one.left_out()[0] ** 2).mean()) for one in tried]
             best = int(np.argmin(errors))
             if len(part) == n:
                 return tried[best]
@@ -228,13 +248,10 @@ class RadialBasis(Stateful, RegressorMixin, BaseEstimator):
     def _tell(self, t: FloatArray) -> None:
         solved = self._solved
         self.kernel_, self.shape_, self.smoothing_ = solved.name, solved.shape, solved.smoothing
-        error, power = solved.left_out(t)
+        error, power = solved.left_out()
         self.loo_error_ = float((error**2).mean())
-        known = np.isfinite(power)
-        # Of no use where leave-one-out is not defined: then the output's own spread.
-        self._noise = float(np.sqrt((error[known] ** 2 / power[known]).mean())) if known.any() else 1.0
-        spread = np.where(known, self._noise * np.sqrt(np.where(known, power, 0.0)), 1.0)
-        self._left_out = (t - error)[self._group], spread[self._group]
+        self._noise = float(np.sqrt((error**2 / power).mean()))
+        self._left_out = (t - error)[self._group], (self._noise * np.sqrt(power))[self._group]
 
     @overload
     def predict(self, X: ArrayLike, return_std: Literal[False] = False) -> FloatArray: ...
@@ -256,18 +273,14 @@ class RadialBasis(Stateful, RegressorMixin, BaseEstimator):
         """
         table = check_new(self, X)
         z = self._inputs.scaled(table)
-        solved = self._solved
-        means, stds = [], []
-        with few_threads(len(solved.points)):
-            for start in range(0, len(z), CHUNK_ROWS):
-                basis = solved.basis(z[start : start + CHUNK_ROWS])
-                means.append(basis @ solved.coefficients)
-                if return_std:
-                    at_zero = FUNCTIONS[solved.name].value(np.zeros(1))[0]
-                    power = at_zero - np.einsum("mk,mk->m", basis @ solved.inverse, basis)
-                    stds.append(self._noise * np.sqrt(np.maximum(power, 0.0)))
-        mean = self._scaled.backward(np.concatenate(means))
-        return (mean, self._scaled.spread(np.concatenate(stds))) if return_std else mean
+        with few_threads(len(self._solved.points)):
+            parts = [
+                self._solved.predict(z[i : i + CHUNK_ROWS], with_power=return_std) for i in range(0, len(z), CHUNK_ROWS)
+            ]
+        mean = self._scaled.backward(np.concatenate([value for value, _ in parts]))
+        if not return_std:
+            return mean
+        return mean, self._scaled.spread(self._noise * np.sqrt(np.concatenate([power for _, power in parts])))
 
     def leave_one_out(self) -> tuple[FloatArray, FloatArray]:
         """Mean and standard deviation at every training point as predicted from the others.
@@ -314,24 +327,24 @@ def _tail(z: FloatArray, degree: int) -> NDArray[np.int64]:
 
 def _solve(points: FloatArray, t: FloatArray, name: str, shape: float, smoothing: float, degree: int | None) -> Solved:
     terms = _tail(points, FUNCTIONS[name].degree if degree is None else degree)
-    n, p = len(points), len(terms)
-    matrix = np.zeros((n + p, n + p))
-    matrix[:n, :n] = _radial(name, shape, points, points)
-    tail = _monomials(points, terms)
-    matrix[:n, n:], matrix[n:, :n] = tail, tail.T
-    largest = float(np.abs(matrix[:n, :n]).max()) or 1.0
-    right = np.append(t, np.zeros(p))
+    p = len(terms)
+    radial = _radial(name, shape, points, points)
+    largest = float(np.abs(radial).max()) or 1.0
+    q, r = scipy.linalg.qr(_monomials(points, terms)) if p else (np.eye(len(points)), np.zeros((0, 0)))
+    to_tail = scipy.linalg.solve_triangular(r[:p], q[:, :p].T) if p else np.zeros((0, len(points)))
+    rest = q[:, p:]
     ridge = smoothing * largest
     while True:
-        matrix[np.arange(n), np.arange(n)] = FUNCTIONS[name].value(np.zeros(1))[0] + ridge
-        try:
-            inverse = np.linalg.inv(matrix)
-        except np.linalg.LinAlgError:
-            inverse = np.full_like(matrix, np.inf)
-        with np.errstate(invalid="ignore", over="ignore"):
-            coefficients = inverse @ right
-            # Points that lie close together, or a flat function: the inverse is rounding errors.
-            exact = np.abs(matrix @ coefficients - right).max()
-        if exact < 1e-6 or ridge > 1e-2 * largest:
-            return Solved(name, shape, smoothing, terms, points, coefficients, 0.5 * (inverse + inverse.T))
-        ridge = max(10.0 * ridge, 1e-14 * largest)
+        kernel = radial + ridge * np.eye(len(points))
+        lower, failed = dpotrf(rest.T @ kernel @ rest, lower=1, clean=1)
+        # Points close together, or a flat function: rounding errors decide the sign of the smallest eigenvalue.
+        if not failed:
+            break
+        if ridge > largest:
+            raise np.linalg.LinAlgError(f"radial functions {name!r} of {len(points)} points are singular")
+        ridge = max(10.0 * ridge, 1e-15 * largest)
+    white = scipy.linalg.solve_triangular(lower, rest.T, lower=True, check_finite=False)
+    weights = white.T @ (white @ t)
+    coefficients = np.append(weights, to_tail @ (t - kernel @ weights))
+    white_tail, tail_square = white @ kernel @ to_tail.T, to_tail @ kernel @ to_tail.T
+    return Solved(name, shape, smoothing, terms, points, coefficients, white, to_tail, white_tail, tail_square)

@@ -83,9 +83,9 @@ def stack(y: FloatArray, means: FloatArray, stds: FloatArray, sharpness: float) 
     Examples
     --------
     >>> y = np.array([-1.0, 0.0, 1.0])
-    >>> found = stack(y, np.array([[-0.9, 0.1, 0.9], [0.0, 0.0, 0.0]]), np.array([[0.1] * 3, [1.0] * 3]), 3.0)
+    >>> found = stack(y, np.array([[-0.9, 0.1, 0.9], [-1.1, -0.1, 1.1]]), np.array([[0.2] * 3, [0.3] * 3]), 3.0)
     >>> found.weights.round(2)
-    array([0.99, 0.01])
+    array([0.73, 0.27])
     """
     stds = np.maximum(stds, LEAST_STD)
     # Never deflated: a part that is sure by chance of few residuals would take all the weight.

@@ -25,7 +25,15 @@ from surrogate.space import Integer, Parameter, Real, Space
 COLOURS = (LINE, "#EE7733", "#009988", "#AA3377", "#BBAA00")
 SHADE = "22"
 
-__all__ = ["plot_box_limits", "plot_pairs", "plot_runs", "plot_stacked", "plot_trajectory"]
+__all__ = [
+    "frames_of",
+    "plot_box_limits",
+    "plot_pairs",
+    "plot_runs",
+    "plot_stacked",
+    "plot_trajectory",
+    "unit_parts",
+]
 
 
 def plot_trajectory(trajectory: pd.DataFrame, chosen: int | None = None, ax: Axes | None = None) -> Axes:
@@ -99,7 +107,7 @@ def plot_box_limits(
             y = row + 0.31 - height * (i + 0.5)
             ax.barh(y, 1, 0.8 * height, color="0.9", linewidth=0, zorder=0)
             colour = COLOURS[i % len(COLOURS)]
-            for low, high in _unit_parts(one.limits[name], space[name]) if name in one.limits else [(0.0, 1.0)]:
+            for low, high in unit_parts(one.limits[name], space[name]) if name in one.limits else [(0.0, 1.0)]:
                 alpha = 1.0 if name in one.limits else 0.25
                 ax.barh(y, high - low, 0.8 * height, left=low, color=colour, alpha=alpha, linewidth=0)
     if len(boxes) == 1:
@@ -127,8 +135,8 @@ def plot_box_limits(
     return ax
 
 
-def _unit_parts(limits: Any, parameter: Parameter) -> list[tuple[float, float]]:
-    """The allowed parts of an input's range, as intervals of [0, 1]."""
+def unit_parts(limits: Any, parameter: Parameter) -> list[tuple[float, float]]:
+    """The parts of an input's range that limits allow, as intervals of [0, 1]."""
     if isinstance(limits, frozenset):
         values = list(getattr(parameter, "values", limits))
         return [(i / len(values), (i + 1) / len(values)) for i, value in enumerate(values) if value in limits]
@@ -178,7 +186,7 @@ def plot_runs(
         ax.scatter(
             shown[x][part], shown[y][part], s=12, c=colour, marker=marker, linewidths=0, label=f"{name} ({part.sum()})"
         )
-    _frame(ax, x, y, box, places)
+    _frame(ax, inputs, x, y, box)
     for name, set_label, axis in ((x, ax.set_xlabel, ax.xaxis), (y, ax.set_ylabel, ax.yaxis)):
         set_label((labels or {}).get(name, name))
         values = places[name][1]
@@ -188,22 +196,36 @@ def plot_runs(
     return ax
 
 
-def _frame(
-    ax: Axes,
-    x: str,
-    y: str,
-    box: Box | Sequence[Box] | None,
-    places: Mapping[str, tuple[NDArray[np.float64], list[Any]]],
-) -> None:
-    """Rectangles of boxes in the plane of two inputs, as far as the view goes."""
+def frames_of(
+    box: Box, inputs: pd.DataFrame, x: str, y: str, ax: Axes
+) -> list[tuple[tuple[float, float], tuple[float, float]]]:
+    """What a box allows in the plane of two inputs, as intervals of both; none where it limits neither.
+
+    Parameters
+    ----------
+    box : Box
+    inputs : DataFrame of shape (n, d)
+        The runs that are drawn: they give categories their places.
+    x, y : str
+    ax : Axes
+        Sides that are open end where its view does.
+    """
+    if x not in box.limits and y not in box.limits:
+        return []
+    across, up = (
+        _stretches(box, name, _positions(inputs[name])[1], view)
+        for name, view in ((x, ax.get_xlim()), (y, ax.get_ylim()))
+    )
+    return list(itertools.product(across, up))
+
+
+def _frame(ax: Axes, inputs: pd.DataFrame, x: str, y: str, box: Box | Sequence[Box] | None) -> None:
+    """Rectangles of boxes in the plane of two inputs."""
     boxes = [] if box is None else [box] if isinstance(box, Box) else list(box)
-    view = {x: ax.get_xlim(), y: ax.get_ylim()}
     for i, one in enumerate(boxes):
-        if x not in one.limits and y not in one.limits:
-            continue
         colour = COLOURS[i % len(COLOURS)]
         style: dict[str, Any] = {"facecolor": colour + SHADE, "edgecolor": colour, "linewidth": 1.5, "zorder": 0.5}
-        for (x0, x1), (y0, y1) in itertools.product(*(_stretches(one, n, places[n][1], view[n]) for n in (x, y))):
+        for (x0, x1), (y0, y1) in frames_of(one, inputs, x, y, ax):
             ax.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, **style))
             if len(boxes) > 1:
                 ax.text(x0, y1, f" {i + 1}", color=colour, va="top", fontsize="small", fontweight="bold")
@@ -389,7 +411,8 @@ def _stretches(box: Box, name: str, values: Sequence[Any], view: tuple[float, fl
     """What a box allows of an input, as intervals of an axis: several where its categories lie apart."""
     limits = box.limits.get(name, (-math.inf, math.inf))
     if not isinstance(limits, frozenset):
-        return [(max(limits[0], view[0]), min(limits[1], view[1]))]
+        low, high = max(limits[0], view[0]), min(limits[1], view[1])
+        return [(low, high)] if low <= high else []
     inside = [place for place, value in enumerate(values) if value in limits]
     starts = [place for place in inside if place - 1 not in inside]
     ends = [place for place in inside if place + 1 not in inside]

@@ -1,8 +1,10 @@
-"""The report: one self-contained HTML file, readable without JavaScript and without a network."""
+"""The report: one self-contained HTML file, complete without JavaScript and without a network."""
 
 from __future__ import annotations
 
+import base64
 import datetime
+import hashlib
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -15,7 +17,7 @@ import pandas as pd
 
 from surrogate.conditions import Condition, parse_conditions
 from surrogate.errors import did_you_mean
-from surrogate.reports.content import SVG_STYLE, Asked, Figure, Table, Text
+from surrogate.reports.content import SVG_STYLE, Asked, Choice, Figure, Table, Text
 from surrogate.reports.sections import SECTIONS
 from surrogate.runs.records import Runs
 
@@ -89,15 +91,16 @@ def report(
     )
     with mpl.rc_context(SVG_STYLE):
         sections = [section for make in SECTIONS if (section := make(asked)) is not None]
-    text = (
-        _environment()
-        .get_template("page.html.j2")
-        .render(
-            title=title or (f"Study of {runs.simulator}" if runs is not None else "What the model knows"),
-            date=datetime.date.today().isoformat(),
-            problems=asked.problems,
-            sections=sections,
-        )
+    environment = _environment()
+    script = environment.get_template("choice.js").render()
+    text = environment.get_template("page.html.j2").render(
+        title=title or (f"Study of {runs.simulator}" if runs is not None else "What the model knows"),
+        date=datetime.date.today().isoformat(),
+        problems=asked.problems,
+        sections=sections,
+        script=script,
+        # Browsers run this script and no other, whatever text came into the page.
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )
     _replace(file, text)
     return file
@@ -131,6 +134,7 @@ def _environment() -> jinja2.Environment:
     environment.tests["text"] = lambda block: isinstance(block, Text)
     environment.tests["table"] = lambda block: isinstance(block, Table)
     environment.tests["figure"] = lambda block: isinstance(block, Figure)
+    environment.tests["choice"] = lambda block: isinstance(block, Choice)
     return environment
 
 

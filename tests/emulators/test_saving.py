@@ -179,7 +179,9 @@ def test_emulators_can_be_pickled_too():
     assert (pickle.loads(pickle.dumps(gp)).predict(NEW) == gp.predict(NEW)).all()
 
 
-@pytest.mark.parametrize("family", ["matern32", "matern52", "matern72", "squared_exponential", "rational_quadratic"])
+@pytest.mark.parametrize(
+    "family", ["matern32", "matern52", "matern72", "squared_exponential", "rational_quadratic", "radial_matern52"]
+)
 @pytest.mark.parametrize("options", [{}, {"warp": "log", "trend": "quadratic"}, {"warp": "sqrt", "anova": False}])
 def test_an_exported_file_predicts_the_same(family, options, tmp_path):
     gp = sg.GaussianProcess(kernel=family, nugget=1e-6, **options).fit(*runs())

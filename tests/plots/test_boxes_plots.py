@@ -8,12 +8,13 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.testing import assert_allclose
 
 import surrogate as sg
 from surrogate.boxes.stacking import stack_dimensions
-from surrogate.plots.boxes import plot_box_limits, plot_pairs, plot_runs, plot_stacked, plot_trajectory
+from surrogate.plots.boxes import frames_of, plot_box_limits, plot_pairs, plot_runs, plot_stacked, plot_trajectory
 
 mpl.use("Agg")
 INF = math.inf
@@ -154,3 +155,12 @@ def test_stacking_is_drawn_with_the_bins_beside_it(ax, n_inputs):
     inner = stacked.bins[stacked.columns[-1]]
     ticks = [text.get_text() for text in ax.get_xticklabels()]
     assert ticks == list(inner) * (len(ticks) // len(inner))
+
+
+def test_a_box_outside_the_view_has_no_frame():
+    inputs = pd.DataFrame({"a": [0.0, 1.0], "b": [0.0, 1.0]})
+    ax = plot_runs(inputs, np.array([True, False]), "a", "b", ax=Figure().add_subplot())
+    assert frames_of(sg.Box({"a": (5.0, np.inf)}), inputs, "a", "b", ax) == []
+    assert frames_of(sg.Box({"c": (5.0, np.inf)}), inputs, "a", "b", ax) == []
+    ((_, (low, high)),) = frames_of(sg.Box({"a": (0.5, np.inf)}), inputs, "a", "b", ax)
+    assert (low, high) == ax.get_ylim()

@@ -21,7 +21,7 @@ GENERATORS = {
     "smote": sg.Smote(),
     "forest": sg.ForestDensity(n_trees=10),
     "copula": sg.Copula(),
-    "auto": sg.AutoGenerator(),
+    "auto": sg.AutoGenerator([sg.KernelDensity(), sg.Bootstrap()]),
 }
 SPACE = sg.Space(
     real=sg.Real(0, 1),

@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 # The kernels that "auto" tries, all from the first one's optimum; the likelihood decides. Over 20 test functions of
 # 10 d runs Matern 7/2 was as accurate as the squared exponential where that was best, and honest about it: the squared
 # exponential's 95% intervals held 82% of the values.
-AUTO_KERNELS = ("matern52", "matern72", "matern32")
+AUTO_KERNELS = ("matern52", "matern72", "matern32", "radial_matern52")
 
 # Up to this many runs the hyper-parameters' uncertainty matters enough to be worth its cost.
 UNCERTAIN_ROWS = 500
@@ -59,8 +59,9 @@ class GaussianProcess(Saved, RegressorMixin, BaseEstimator):
 
     Parameters
     ----------
-    kernel : "auto", "matern32", "matern52", "matern72", "squared_exponential" or "rational_quadratic"
-        One-dimensional correlation, from rough to smooth; "auto" takes the likeliest of the three Materns.
+    kernel : "auto", "matern32", "matern52", "matern72", "squared_exponential", "rational_quadratic", "radial_matern52"
+        One-dimensional correlation, from rough to smooth, of which the covariance is a product over the inputs; the
+        last is one of the Euclidean distance, without floors. "auto" takes the likeliest of the four Materns.
     trend : "auto", "constant", "linear" or "quadratic"
         Polynomial of the scaled inputs under the process; "auto" is linear where there are runs enough.
     noise : None, "estimate" or float
@@ -310,7 +311,7 @@ class GaussianProcess(Saved, RegressorMixin, BaseEstimator):
         self.kernel_ = problem.kernel.family
         self.warp_ = outputs.warp
         self.length_scales_ = self._inputs.own_scales(np.exp(kernel_theta[:d]))
-        self.floors_ = 1.0 / (1.0 + np.exp(-kernel_theta[d:])) if problem.kernel.anova else np.zeros(d)
+        self.floors_ = problem.kernel.floors(kernel_theta, d)
         self.nugget_ = posterior.nugget
         scale = outputs.unit * outputs.scale
         with np.errstate(over="ignore", under="ignore"):  # outputs of 1e300 have an infinite variance, and still a std
@@ -563,7 +564,7 @@ class GaussianProcess(Saved, RegressorMixin, BaseEstimator):
             "inputs": self._inputs.described(list(map(str, names))),
             "terms": [list(term) for term in self._trend.terms],
             "family": self.kernel_,
-            "anova": problem.kernel.anova,
+            "has_floors": problem.kernel.has_floors,
             "inflation": self.inflation_,
             "max_log_std": MAX_LOG_STD,
         }

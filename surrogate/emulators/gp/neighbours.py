@@ -12,7 +12,6 @@ from scipy.linalg.lapack import dposv
 from scipy.spatial import KDTree
 
 from surrogate.emulators.gp.inputs import Trend
-from surrogate.emulators.gp.kernels import FAMILIES
 from surrogate.emulators.gp.likelihood import Problem, factorise
 
 __all__ = ["NeighbourPosterior"]
@@ -79,11 +78,9 @@ class NeighbourPosterior:
         return cls(problem, theta, arrays["coefficients"], facts["variance"], facts["nugget"])
 
     def __post_init__(self) -> None:
-        kernel_theta = self.kernel_theta
-        d = self.problem.z.shape[1]
-        floor = 1.0 / (1.0 + np.exp(-kernel_theta[d:])) if self.problem.kernel.anova else np.zeros(d)
+        kernel, d = self.problem.kernel, self.problem.z.shape[1]
         # Near is what correlates: to second order 1 - f grows with (1 - c) times the squared scaled distance.
-        weights = FAMILIES[self.problem.kernel.family].rate * np.sqrt(1.0 - floor) * np.exp(-kernel_theta[:d])
+        weights = kernel.rates(self.kernel_theta, d) * np.sqrt(1.0 - kernel.floors(self.kernel_theta, d))
         object.__setattr__(self, "_weights", weights)
         object.__setattr__(self, "_tree", KDTree(self.problem.z * weights))
 
