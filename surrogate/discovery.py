@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy.special
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 from sklearn.base import clone
@@ -45,15 +46,21 @@ EXPLORING = 0.2
 # How far from the box's faces, in the unit cube, a run still tells something about them.
 NEAR = 0.15
 
-# Candidates drawn for each run wanted, from which the most spread ones are taken. With many more the spread would win
-# over what was drawn for: the points farthest from all others are the cube's corners.
+# Candidates drawn for each exploring run, from which the most spread ones are taken. With many more they would all lie in
+# the cube's corners, which are the points farthest from all others.
 DRAWN = 4
+
+# Of the variance of a point's value, what counts as none.
+SMALLEST_VARIANCE = 1e-6
 
 # Fewest runs that a metamodel can be fitted to.
 LEAST_RUNS = 4
 
-# Points and posterior draws behind the intervals; the joint distribution of the points takes their square in memory.
-INTERVAL_POINTS, JOINT_POINTS, DRAWS = 20_000, 800, 400
+# Points behind the intervals: chunks of the first number until they hold the second of interest, if that is not rare.
+INTERVAL_POINTS, ENOUGH_OF_INTEREST, MOST_CHUNKS = 20_000, 1000, 10
+
+# Points and posterior draws; the joint distribution of the points takes their square in memory.
+JOINT_POINTS, DRAWS = 800, 400
 
 
 @dataclass(frozen=True, eq=False)
@@ -451,43 +458,135 @@ def _next_points(known: _Known, fitted: Reds | None, n: int, rng: np.random.Gene
     new &= distance > 0
     if not new.any():
         return candidates.iloc[:n]  # all are known: the caller sees that no run was added
-    score = np.where(new, _telling(known, fitted, candidates, places, DRAWN * n), 0.0)
-    exploring = n if not score.any() else round(EXPLORING * n)
-    chosen = _spread(places, distance, _drawn(score, n - exploring, rng), n - exploring)
-    exploring = n - len(chosen)
+    rows = np.flatnonzero(new)
+    chosen = rows[_telling(known, fitted, candidates.iloc[rows], places[rows], distance[rows], n, rng)].tolist()
     after = np.minimum(distance, _nearest(places, places[chosen]))
     left = np.flatnonzero(new & (after > 0))
+    exploring = n - len(chosen)
     chosen += _spread(places, after, rng.choice(left, min(DRAWN * exploring, len(left)), replace=False), exploring)
     return candidates.iloc[chosen].reset_index(drop=True)
 
 
-def _telling(known: _Known, fitted: Reds | None, candidates: pd.DataFrame, places: FloatArray, most: int) -> FloatArray:
-    """How much a run at each candidate would tell, in any unit; `most` are to be chosen from."""
+def _telling(
+    known: _Known,
+    fitted: Reds | None,
+    candidates: pd.DataFrame,
+    places: FloatArray,
+    distance: FloatArray,
+    n: int,
+    rng: np.random.Generator,
+) -> list[int]:
+    """Positions of the candidates that a batch of `n` asks for what they tell, the rest being left to exploring."""
+    n = min(n - round(EXPLORING * n), len(candidates))
     if fitted is None:
-        return _closest_to_threshold(known, candidates, most)
-    near = 0.2 + np.exp(-((_distance_to_faces(fitted.best_, known.space, candidates, places) / NEAR) ** 2))
-    if fitted.metamodel_ is None:
-        return near
-    probability = np.asarray(fitted.metamodel_.predict_proba(candidates))[:, 1]
-    return np.asarray(probability * (1 - probability) * near)
+        return _towards_threshold(known, candidates, n, rng)
+    score = np.log(0.2 + np.exp(-((_distance_to_faces(fitted.best_, known.space, candidates, places) / NEAR) ** 2)))
+    model = fitted.metamodel_
+    if model is not None:
+        score += _log_doubt(model, known.threshold, candidates)
+    # The largest of scores with Gumbel noise are a draw in proportion to their exponentials without replacement: a wide
+    # doubtful region gets more points than a thin one. Of a metamodel that is all but sure they are its last doubts.
+    drawn = score + rng.gumbel(size=len(score))
+    pool = np.argsort(-drawn)[:JOINT_POINTS]
+    emulator = getattr(model, "emulator_", None)
+    if isinstance(emulator, GaussianProcess):
+        wanted = _threshold_of_labels(model, known.threshold)
+        values = emulator.draws(candidates.iloc[pool], DRAWS, rng)
+        chosen = _resolving(values, wanted.holds(values), emulator.noise_std_, n)
+    else:
+        chosen = []
+    chosen = pool[chosen].tolist()
+    return chosen + _apart(drawn, places, np.minimum(distance, _nearest(places, places[chosen])), n - len(chosen))
 
 
-def _closest_to_threshold(known: _Known, candidates: pd.DataFrame, most: int) -> FloatArray:
-    """Of runs that are all of one kind: 1 for the `most` candidates likeliest of the other, if told."""
-    score = np.zeros(len(candidates))
+def _threshold_of_labels(model: Any, threshold: Condition | None) -> Condition:
+    """The condition on what a metamodel's emulator learnt: the output, or labels of 0 and 1."""
+    if model.method_ == "continuous output" and threshold is not None:
+        return threshold
+    return Condition("label", ">", 0.5)
+
+
+def _log_doubt(model: Any, threshold: Condition | None, candidates: pd.DataFrame) -> FloatArray:
+    """Logarithm of the variance of each candidate's label."""
+    if getattr(model, "method_", "") == "continuous output" and threshold is not None:
+        mean, std = model.emulator_.predict(candidates, return_std=True)
+        # Of probabilities so small that they are zero in floating point the logarithm still tells which is smallest.
+        z = (threshold.value - mean) / np.maximum(std, np.finfo(float).tiny)
+        return np.asarray(scipy.special.log_ndtr(z) + scipy.special.log_ndtr(-z))
+    probability = np.asarray(model.predict_proba(candidates), dtype=float)
+    return np.asarray(np.log(np.maximum(probability, np.finfo(float).tiny)).sum(axis=1))
+
+
+def _towards_threshold(known: _Known, candidates: pd.DataFrame, n: int, rng: np.random.Generator) -> list[int]:
+    """Of runs that are all of one kind: where functions drawn from the posterior come closest to the other kind."""
     condition = known.threshold
     if condition is None or len(known.inputs) < LEAST_RUNS:
-        return score
+        return []
     output = known.outputs[condition.name].to_numpy()
     if np.ptp(output) == 0:
-        return score
+        return []
     emulator = GaussianProcess().fit(known.inputs, output, known.space)
     mean, std = emulator.predict(candidates, return_std=True)
-    wants_less = (condition.operator in ("<", "<=")) != bool(known.labels.all())
-    reach = (condition.value - mean) / np.maximum(std, np.finfo(float).tiny) * (1 if wants_less else -1)
+    side = 1.0 if (condition.operator in ("<", "<=")) != bool(known.labels.all()) else -1.0
     # By rank, as the probabilities themselves may all be zero in floating point.
-    score[np.argsort(reach)[-most:]] = 1.0
-    return score
+    reach = side * (condition.value - mean) / np.maximum(std, np.finfo(float).tiny)
+    pool = np.argsort(-reach)[:JOINT_POINTS]
+    values = side * emulator.draws(candidates.iloc[pool], n, rng)
+    chosen: list[int] = []
+    for drawn in values:
+        drawn[chosen] = np.inf
+        chosen.append(int(np.argmin(drawn)))
+    return [int(row) for row in pool[chosen]]
+
+
+def _resolving(values: FloatArray, labels: BoolArray, noise_std: float, n: int) -> list[int]:
+    """One after another the points whose values explain most of the variance that all points' labels still have.
+
+    Parameters
+    ----------
+    values, labels : arrays of shape (n_draws, n_points)
+        Joint draws of the posterior.
+
+    Notes
+    -----
+    The gain of a point is the variance of the labels' linear regression on its value, summed over all points; what is
+    explained is then taken out of labels and values. It is the targeted mean square error of Picheny et al.,
+    "Adaptive designs of experiments for accurate approximation of a target region", Journal of Mechanical Design 132,
+    2010, with draws in place of formulas. Ends where labels do not vary.
+    """
+    std = np.sqrt(values.var(axis=0) + noise_std**2)
+    scaled = (values - values.mean(axis=0)) / np.where(std > 0, std, np.inf)
+    covariance = scaled.T @ scaled / len(values)
+    with_labels = (labels - labels.mean(axis=0)).T @ scaled / len(values)
+    # What a run at the point would give: the output with its noise.
+    variance = np.minimum(covariance.diagonal(), 1.0) + np.divide(
+        noise_std**2, std**2, out=np.zeros_like(std), where=std > 0
+    )
+    chosen: list[int] = []
+    for _ in range(n):
+        is_open = variance > SMALLEST_VARIANCE
+        gain = np.where(is_open, (with_labels**2).sum(axis=0) / np.where(is_open, variance, 1.0), 0.0)
+        best = int(np.argmax(gain))
+        if not gain[best] > SMALLEST_VARIANCE:
+            break
+        chosen.append(best)
+        slope = covariance[best] / variance[best]
+        with_labels -= np.outer(with_labels[:, best], slope)
+        variance -= covariance[best] * slope
+        covariance -= np.outer(covariance[best], slope)
+        variance[best] = 0.0
+    return chosen
+
+
+def _apart(score: FloatArray, places: FloatArray, distance: FloatArray, n: int) -> list[int]:
+    """One after another the largest of log scores, lowered where a run or a point taken before is near."""
+    chosen: list[int] = []
+    for _ in range(n):
+        with np.errstate(divide="ignore"):
+            best = int(np.argmax(score + np.log(-np.expm1(-((distance / NEAR) ** 2)))))
+        chosen.append(best)
+        distance = np.minimum(distance, _nearest(places, places[[best]]))
+    return chosen
 
 
 def _distance_to_faces(box: Box, space: Space, candidates: pd.DataFrame, places: FloatArray) -> FloatArray:
@@ -507,15 +606,6 @@ def _distance_to_faces(box: Box, space: Space, candidates: pd.DataFrame, places:
             if is_face:
                 within = np.minimum(within, np.abs(u - face))
     return np.where(beyond > 0, np.sqrt(beyond), within)
-
-
-def _drawn(score: FloatArray, n: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Candidates at random, in proportion to their scores: a wide uncertain region gets more than a thin one."""
-    size = min(DRAWN * n, int((score > 0).sum()))
-    if (score > 0.01 * score.max()).sum() < size:
-        # The metamodel is all but sure: its last doubts, and not just any point.
-        return np.argsort(score)[len(score) - size :]
-    return rng.choice(len(score), size, replace=False, p=score / score.sum()) if size else np.empty(0, dtype=np.int64)
 
 
 def _nearest(places: FloatArray, others: FloatArray) -> FloatArray:
@@ -543,16 +633,10 @@ def _intervals(fitted: Reds, known: _Known, start: int, seed: int) -> tuple[pd.D
         table = quality_intervals(box, known.inputs[first], known.labels[first])
         return table.loc[["coverage", "density"]], "runs"
     rng = np.random.default_rng([seed, 1])
-    points = known.space.from_unit(rng.random((INTERVAL_POINTS, known.space.d)))
-    probability = np.asarray(model.predict_proba(points))[:, 1]
+    points, probability = _points_holding(model, known.space, rng)
     inside = box.contains(points)
     # Only of the points that could be either way does the joint distribution matter.
     is_open = (probability > 1e-3) & (probability < 1 - 1e-3)
-    expected = float(probability[inside].sum())
-    values = {
-        "coverage": expected / max(probability.sum(), np.finfo(float).tiny),
-        "density": expected / max(int(inside.sum()), 1),
-    }
     sure = np.where(is_open, 0.0, probability)
     open_rows = np.flatnonzero(is_open)
     rows = rng.choice(open_rows, min(JOINT_POINTS, len(open_rows)), replace=False)
@@ -563,16 +647,32 @@ def _intervals(fitted: Reds, known: _Known, start: int, seed: int) -> tuple[pd.D
         weight = len(open_rows) / len(rows)
         of_interest += weight * drawn.sum(axis=1)
         of_interest_inside += weight * drawn[:, inside[rows]].sum(axis=1)
-    draws = {
-        "coverage": of_interest_inside / np.maximum(of_interest, np.finfo(float).tiny),
-        "density": of_interest_inside / max(int(inside.sum()), 1),
+    expected = float(probability[inside].sum())
+    shares = {
+        "coverage": (expected, float(probability.sum()), of_interest_inside, of_interest),
+        "density": (expected, float(inside.sum()), of_interest_inside, np.full(DRAWS, float(inside.sum()))),
     }
     rows_of = {}
-    for name, value in values.items():
-        low, high = np.clip(np.quantile(draws[name], [0.025, 0.975]), 0, 1)
+    for name, (part, whole, part_drawn, whole_drawn) in shares.items():
+        value = part / max(whole, np.finfo(float).tiny)
+        # The points are finite in number too: Jeffreys' posterior of a share.
+        rest = np.maximum(whole_drawn - part_drawn, 0.0)
+        low, high = np.quantile(rng.beta(part_drawn + 0.5, rest + 0.5), [0.025, 0.975])
         # The draws know fewer points than the value does.
         rows_of[name] = (value, min(low, value), max(high, value))
     return pd.DataFrame.from_dict(rows_of, orient="index", columns=["value", "low", "high"]), "posterior draws"
+
+
+def _points_holding(model: Any, space: Space, rng: np.random.Generator) -> tuple[pd.DataFrame, FloatArray]:
+    """Points of the space, as many as it takes to hold :data:`ENOUGH_OF_INTEREST`, and their probabilities."""
+    points: list[pd.DataFrame] = []
+    probability: list[FloatArray] = []
+    for _ in range(MOST_CHUNKS):
+        points.append(space.from_unit(rng.random((INTERVAL_POINTS, space.d))))
+        probability.append(np.asarray(model.predict_proba(points[-1]))[:, 1])
+        if sum(map(np.sum, probability)) >= ENOUGH_OF_INTEREST:
+            break
+    return pd.concat(points, ignore_index=True), np.concatenate(probability)
 
 
 def _stored(store: RunStore, space: Space) -> Runs:
