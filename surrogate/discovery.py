@@ -46,8 +46,8 @@ EXPLORING = 0.2
 # How far from the box's faces, in the unit cube, a run still tells something about them.
 NEAR = 0.15
 
-# Candidates drawn for each exploring run, from which the most spread ones are taken. With many more they would all lie in
-# the cube's corners, which are the points farthest from all others.
+# Candidates drawn for each exploring run, from which the most spread ones are taken. With many more they would all lie
+# in the cube's corners, which are the points farthest from all others.
 DRAWN = 4
 
 # Of the variance of a point's value, what counts as none.
@@ -352,7 +352,9 @@ def _in_batches(
         settled = ends.has_settled(fitted, rows)
         if n >= ends.budget or exhausted or (ends.stop and settled):
             break
-        make(_next_points(known, fitted, min(batch, ends.budget - n), np.random.default_rng([seed, n])))
+        points = _next_points(known, fitted, min(batch, ends.budget - n), np.random.default_rng([seed, n]))
+        if len(points):
+            make(points)
         runs = _stored(store, space)
         exhausted, n = len(runs) == n, len(runs)
     table, source = (pd.DataFrame(), "") if fitted is None else _intervals(fitted, known, start, seed)
@@ -444,71 +446,75 @@ def _history(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     ]
 
 
+@dataclass(frozen=True, eq=False)
+class _Candidates:
+    """Points that the next runs are chosen from: each once, and none that was run."""
+
+    points: pd.DataFrame
+    places: FloatArray  # in the unit cube
+    distance: FloatArray  # there, to the nearest run
+
+    @classmethod
+    def of(cls, known: _Known, rng: np.random.Generator) -> _Candidates:
+        space = known.space
+        points = space.from_unit(rng.random((CANDIDATES, space.d)))
+        # After the round trip, as integers and categories have few positions.
+        places = space.to_unit(points)
+        distance = _nearest(places, space.to_unit(known.ended) if len(known.ended) else np.empty((0, space.d)))
+        rows = np.sort(np.unique(places, axis=0, return_index=True)[1])
+        rows = rows[distance[rows] > 0]
+        return cls(points.iloc[rows].reset_index(drop=True), places[rows], distance[rows])
+
+    def distance_with(self, chosen: list[int]) -> FloatArray:
+        """The same, with chosen candidates as if they were run."""
+        return np.minimum(self.distance, _nearest(self.places, self.places[chosen]))
+
+
 def _next_points(known: _Known, fitted: Reds | None, n: int, rng: np.random.Generator) -> pd.DataFrame:
-    """Where the next `n` runs tell most about the box."""
-    space = known.space
-    candidates = space.from_unit(rng.random((CANDIDATES, space.d)))
-    # After the round trip, as integers and categories have few positions.
-    places = space.to_unit(candidates)
-    ended = space.to_unit(known.ended) if len(known.ended) else np.empty((0, space.d))
-    _, firsts = np.unique(places, axis=0, return_index=True)
-    distance = _nearest(places, ended)
-    new = np.zeros(len(places), dtype=bool)
-    new[firsts] = True
-    new &= distance > 0
-    if not new.any():
-        return candidates.iloc[:n]  # all are known: the caller sees that no run was added
-    rows = np.flatnonzero(new)
-    chosen = rows[_telling(known, fitted, candidates.iloc[rows], places[rows], distance[rows], n, rng)].tolist()
-    after = np.minimum(distance, _nearest(places, places[chosen]))
-    left = np.flatnonzero(new & (after > 0))
-    exploring = n - len(chosen)
-    chosen += _spread(places, after, rng.choice(left, min(DRAWN * exploring, len(left)), replace=False), exploring)
-    return candidates.iloc[chosen].reset_index(drop=True)
-
-
-def _telling(
-    known: _Known,
-    fitted: Reds | None,
-    candidates: pd.DataFrame,
-    places: FloatArray,
-    distance: FloatArray,
-    n: int,
-    rng: np.random.Generator,
-) -> list[int]:
-    """Positions of the candidates that a batch of `n` asks for what they tell, the rest being left to exploring."""
-    n = min(n - round(EXPLORING * n), len(candidates))
+    """Where the next `n` runs tell most about the box; fewer where the space holds no more."""
+    new = _Candidates.of(known, rng)
+    n = min(n, len(new.points))
+    if not n:
+        return new.points
+    telling = n - round(EXPLORING * n)
     if fitted is None:
-        return _towards_threshold(known, candidates, n, rng)
-    score = np.log(0.2 + np.exp(-((_distance_to_faces(fitted.best_, known.space, candidates, places) / NEAR) ** 2)))
-    model = fitted.metamodel_
+        chosen = _towards_threshold(known, new, telling, rng)
+    else:
+        chosen = _doubtful(known, fitted, new, telling, rng)
+    distance = new.distance_with(chosen)
+    left = np.flatnonzero(distance > 0)
+    exploring = n - len(chosen)
+    chosen += _spread(new.places, distance, rng.permutation(left)[: DRAWN * exploring], exploring)
+    return new.points.iloc[chosen].reset_index(drop=True)
+
+
+def _doubtful(known: _Known, fitted: Reds, new: _Candidates, n: int, rng: np.random.Generator) -> list[int]:
+    """Candidates that tell most of what the metamodel doubts, above all near the box's faces."""
+    model, condition = fitted.metamodel_, known.threshold
+    from_faces = _distance_to_faces(fitted.best_, known.space, new.points, new.places)
+    score = np.log(0.2 + np.exp(-((from_faces / NEAR) ** 2)))
     if model is not None:
-        score += _log_doubt(model, known.threshold, candidates)
+        score += _log_doubt(model, condition, new.points)
     # The largest of scores with Gumbel noise are a draw in proportion to their exponentials without replacement: a wide
     # doubtful region gets more points than a thin one. Of a metamodel that is all but sure they are its last doubts.
-    drawn = score + rng.gumbel(size=len(score))
-    pool = np.argsort(-drawn)[:JOINT_POINTS]
+    score += rng.gumbel(size=len(score))
+    chosen: list[int] = []
     emulator = getattr(model, "emulator_", None)
     if isinstance(emulator, GaussianProcess):
-        wanted = _threshold_of_labels(model, known.threshold)
-        values = emulator.draws(candidates.iloc[pool], DRAWS, rng)
-        chosen = _resolving(values, wanted.holds(values), emulator.noise_std_, n)
-    else:
-        chosen = []
-    chosen = pool[chosen].tolist()
-    return chosen + _apart(drawn, places, np.minimum(distance, _nearest(places, places[chosen])), n - len(chosen))
+        pool = np.argsort(-score)[:JOINT_POINTS]
+        values = emulator.draws(new.points.iloc[pool], DRAWS, rng)
+        labels = condition.holds(values) if condition is not None and _learnt_output(model) else values > 0.5
+        chosen = pool[_resolving(values, labels, emulator.noise_std_, n)].tolist()
+    return chosen + _apart(score, new.places, new.distance_with(chosen), n - len(chosen))
 
 
-def _threshold_of_labels(model: Any, threshold: Condition | None) -> Condition:
-    """The condition on what a metamodel's emulator learnt: the output, or labels of 0 and 1."""
-    if model.method_ == "continuous output" and threshold is not None:
-        return threshold
-    return Condition("label", ">", 0.5)
+def _learnt_output(model: Any) -> bool:
+    return getattr(model, "method_", "") == "continuous output" and isinstance(model.emulator_, GaussianProcess)
 
 
 def _log_doubt(model: Any, threshold: Condition | None, candidates: pd.DataFrame) -> FloatArray:
     """Logarithm of the variance of each candidate's label."""
-    if getattr(model, "method_", "") == "continuous output" and threshold is not None:
+    if threshold is not None and _learnt_output(model):
         mean, std = model.emulator_.predict(candidates, return_std=True)
         # Of probabilities so small that they are zero in floating point the logarithm still tells which is smallest.
         z = (threshold.value - mean) / np.maximum(std, np.finfo(float).tiny)
@@ -517,7 +523,7 @@ def _log_doubt(model: Any, threshold: Condition | None, candidates: pd.DataFrame
     return np.asarray(np.log(np.maximum(probability, np.finfo(float).tiny)).sum(axis=1))
 
 
-def _towards_threshold(known: _Known, candidates: pd.DataFrame, n: int, rng: np.random.Generator) -> list[int]:
+def _towards_threshold(known: _Known, new: _Candidates, n: int, rng: np.random.Generator) -> list[int]:
     """Of runs that are all of one kind: where functions drawn from the posterior come closest to the other kind."""
     condition = known.threshold
     if condition is None or len(known.inputs) < LEAST_RUNS:
@@ -526,14 +532,13 @@ def _towards_threshold(known: _Known, candidates: pd.DataFrame, n: int, rng: np.
     if np.ptp(output) == 0:
         return []
     emulator = GaussianProcess().fit(known.inputs, output, known.space)
-    mean, std = emulator.predict(candidates, return_std=True)
+    mean, std = emulator.predict(new.points, return_std=True)
     side = 1.0 if (condition.operator in ("<", "<=")) != bool(known.labels.all()) else -1.0
     # By rank, as the probabilities themselves may all be zero in floating point.
     reach = side * (condition.value - mean) / np.maximum(std, np.finfo(float).tiny)
     pool = np.argsort(-reach)[:JOINT_POINTS]
-    values = side * emulator.draws(candidates.iloc[pool], n, rng)
     chosen: list[int] = []
-    for drawn in values:
+    for drawn in side * emulator.draws(new.points.iloc[pool], n, rng):
         drawn[chosen] = np.inf
         chosen.append(int(np.argmin(drawn)))
     return [int(row) for row in pool[chosen]]
@@ -626,8 +631,7 @@ def _spread(places: FloatArray, distance: FloatArray, pool: NDArray[np.int64], n
 def _intervals(fitted: Reds, known: _Known, start: int, seed: int) -> tuple[pd.DataFrame, str]:
     """Coverage and density of the chosen box with 95% intervals, and where these come from."""
     box, model = fitted.best_, fitted.metamodel_
-    emulator = getattr(model, "emulator_", None)
-    if getattr(model, "method_", "") != "continuous output" or not isinstance(emulator, GaussianProcess):
+    if not _learnt_output(model):
         # Runs chosen later lie close to the threshold: not what a box would meet.
         first = known.inputs.index.isin(known.ended.index[:start])
         table = quality_intervals(box, known.inputs[first], known.labels[first])
@@ -643,7 +647,7 @@ def _intervals(fitted: Reds, known: _Known, start: int, seed: int) -> tuple[pd.D
     of_interest, of_interest_inside = np.full(DRAWS, sure.sum()), np.full(DRAWS, sure[inside].sum())
     if len(rows):
         assert known.threshold is not None
-        drawn = known.threshold.holds(emulator.draws(points.iloc[rows], DRAWS, rng)).astype(float)
+        drawn = known.threshold.holds(model.emulator_.draws(points.iloc[rows], DRAWS, rng)).astype(float)
         weight = len(open_rows) / len(rows)
         of_interest += weight * drawn.sum(axis=1)
         of_interest_inside += weight * drawn[:, inside[rows]].sum(axis=1)

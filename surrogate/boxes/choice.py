@@ -18,8 +18,8 @@ __all__ = ["PENALTY", "choose_supported", "simplest_supported", "supported_accur
 # accuracy on new runs than 0 did, with up to a third fewer inputs; above that, inputs that matter were given up.
 PENALTY = 0.25
 
-# A box pays for what lies inside and is less dense than this, also where the share of interest is smaller. Of an outcome
-# of 1 in 1000 weighted relative accuracy alone would count a slab of 2 in 1000 as won, and report a box of that density.
+# A box pays for what lies inside and is less dense than this, also where the share of interest is smaller. Of an
+# outcome of 1 in 1000 weighted relative accuracy alone would count a slab of 2 in 1000 as won, and report such a box.
 WORTHWHILE_DENSITY = 0.05
 
 
