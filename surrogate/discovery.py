@@ -39,8 +39,8 @@ Conditions = str | Condition | Mapping[str, str] | Sequence[str | Condition]
 # Points of the space that the next runs are chosen from.
 CANDIDATES = 8192
 
-# Of each batch this share goes where runs are fewest, whatever the metamodel says: a metamodel that is sure of what it
-# never saw would not ask there.
+# Of each batch at least this share goes where runs are fewest, whatever the metamodel says: a metamodel that is sure of
+# what it never saw would not ask there. It is more as long as the metamodel predicts left-out runs badly.
 EXPLORING = 0.2
 
 # How far from the box's faces, in the unit cube, a run still tells something about them.
@@ -83,7 +83,8 @@ class Discovery:
         Rows ``coverage`` and ``density`` of the chosen box, on points it was not found with where there is a posterior;
         columns ``value``, ``low``, ``high``: 95%. Empty without a box.
     intervals_from : str
-        Where they come from: "posterior draws" of a Gaussian process on the output, else "runs".
+        Where they come from: "posterior draws" of a Gaussian process on the output, else "runs", which are those of the
+        first design unless none of them is of interest.
     converged : bool
         Whether coverage and density had settled.
     message : str
@@ -345,6 +346,7 @@ def _in_batches(
     looked = [size for size in range(n - ends.patience * batch, n, batch) if size >= start]
     rows = [_row(size, known, known.fit(template)) for size in looked for known in [_Known.of(runs, conditions, size)]]
     exhausted = False
+    further = sobol(space, ends.budget, rng=seed).iloc[start:]
     while True:
         known = _Known.of(runs, conditions)
         fitted = known.fit(template)
@@ -352,7 +354,9 @@ def _in_batches(
         settled = ends.has_settled(fitted, rows)
         if n >= ends.budget or exhausted or (ends.stop and settled):
             break
-        points = _next_points(known, fitted, min(batch, ends.budget - n), np.random.default_rng([seed, n]))
+        points = _next_points(
+            known, fitted, min(batch, ends.budget - n), np.random.default_rng([seed, n]), further=further
+        )
         if len(points):
             make(points)
         runs = _stored(store, space)
@@ -453,39 +457,60 @@ class _Candidates:
     points: pd.DataFrame
     places: FloatArray  # in the unit cube
     distance: FloatArray  # there, to the nearest run
+    n_further: int  # so many of them, in front, go on with the first design
 
     @classmethod
-    def of(cls, known: _Known, rng: np.random.Generator) -> _Candidates:
+    def of(cls, known: _Known, further: pd.DataFrame | None, rng: np.random.Generator) -> _Candidates:
         space = known.space
         points = space.from_unit(rng.random((CANDIDATES, space.d)))
+        if further is not None:
+            points = pd.concat([further, points], ignore_index=True)
         # After the round trip, as integers and categories have few positions.
         places = space.to_unit(points)
         distance = _nearest(places, space.to_unit(known.ended) if len(known.ended) else np.empty((0, space.d)))
         rows = np.sort(np.unique(places, axis=0, return_index=True)[1])
-        rows = rows[distance[rows] > 0]
-        return cls(points.iloc[rows].reset_index(drop=True), places[rows], distance[rows])
+        # Further points of the design were not run where rounding tells them from those that were.
+        rows = rows[distance[rows] > 1e-9]
+        n_further = 0 if further is None else int((rows < len(further)).sum())
+        return cls(points.iloc[rows].reset_index(drop=True), places[rows], distance[rows], n_further)
 
     def distance_with(self, chosen: list[int]) -> FloatArray:
         """The same, with chosen candidates as if they were run."""
         return np.minimum(self.distance, _nearest(self.places, self.places[chosen]))
 
 
-def _next_points(known: _Known, fitted: Reds | None, n: int, rng: np.random.Generator) -> pd.DataFrame:
-    """Where the next `n` runs tell most about the box; fewer where the space holds no more."""
-    new = _Candidates.of(known, rng)
+def _next_points(
+    known: _Known, fitted: Reds | None, n: int, rng: np.random.Generator, further: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Where the next `n` runs tell most about the box; fewer where the space holds no more.
+
+    Exploring takes the points of `further`, which go on with the first design, before any others.
+    """
+    new = _Candidates.of(known, further, rng)
     n = min(n, len(new.points))
     if not n:
         return new.points
-    telling = n - round(EXPLORING * n)
+    telling = n - round((1 - (1 - EXPLORING) * _trust(known, fitted)) * n)
     if fitted is None:
         chosen = _towards_threshold(known, new, telling, rng)
     else:
         chosen = _doubtful(known, fitted, new, telling, rng)
+    chosen += [row for row in range(new.n_further) if row not in chosen][: n - len(chosen)]
     distance = new.distance_with(chosen)
     left = np.flatnonzero(distance > 0)
     exploring = n - len(chosen)
     chosen += _spread(new.places, distance, rng.permutation(left)[: DRAWN * exploring], exploring)
     return new.points.iloc[chosen].reset_index(drop=True)
+
+
+def _trust(known: _Known, fitted: Reds | None) -> float:
+    """Share of the ranks' variance that an emulator of the output explains of left-out runs; 1 where there is none."""
+    if fitted is None or known.threshold is None or not _learnt_output(fitted.metamodel_):
+        return 1.0
+    output = known.outputs[known.threshold.name]
+    mean = pd.Series(fitted.metamodel_.emulator_.leave_one_out()[0], output.index)
+    correlation = mean.corr(output, method="spearman")
+    return float(max(correlation, 0.0) ** 2) if correlation == correlation else 0.0
 
 
 def _doubtful(known: _Known, fitted: Reds, new: _Candidates, n: int, rng: np.random.Generator) -> list[int]:
@@ -633,9 +658,11 @@ def _intervals(fitted: Reds, known: _Known, start: int, seed: int) -> tuple[pd.D
     box, model = fitted.best_, fitted.metamodel_
     if not _learnt_output(model):
         # Runs chosen later lie close to the threshold: not what a box would meet.
-        first = known.inputs.index.isin(known.ended.index[:start])
-        table = quality_intervals(box, known.inputs[first], known.labels[first])
-        return table.loc[["coverage", "density"]], "runs"
+        used, source = known.inputs.index.isin(known.ended.index[:start]), "runs"
+        if not known.labels[used].any():
+            used, source = np.ones(len(used), dtype=bool), "all runs, most of them chosen close to the threshold"
+        table = quality_intervals(box, known.inputs[used], known.labels[used])
+        return table.loc[["coverage", "density"]], source
     rng = np.random.default_rng([seed, 1])
     points, probability = _points_holding(model, known.space, rng)
     inside = box.contains(points)

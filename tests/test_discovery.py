@@ -125,6 +125,19 @@ def test_a_rare_outcome_is_found_where_a_design_misses_it(corner):
     assert found.best_.contains({"a": [0.01], "b": [10.1], "c": [0.5]})[0]
 
 
+def test_intervals_do_without_a_first_design_that_met_nothing():
+    @sg.simulator(space=SPACE, outputs=["y", "z"], version="1")
+    def rare(a, b, c):
+        return {"y": a, "z": b}
+
+    # Two conditions leave labels; of the first design none, of the explored points one or more meet both.
+    found = find(rare, of_interest=["y < 0.2", "z < 12.5"], budget=90, first=8, batch=82, reds=SMALL, stop=False)
+    assert not found.of_interest_[:8].any()
+    assert found.of_interest_.any()
+    assert found.intervals_from.startswith("all runs")
+    assert found.intervals.loc["coverage", "value"] > 0
+
+
 def test_what_is_nowhere_is_said(corner):
     found = find(corner, of_interest={"y": "< -5"}, budget=20)
     assert found.reds is None
