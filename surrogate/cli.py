@@ -29,7 +29,7 @@ EXIT_CODES = """\
 exit codes:
   0    everything was done
   1    the runs are stored and the report is written, but a part could not be done (it says which)
-  2    the command or the study file is wrong; nothing was run
+  2    the command, a condition or the study file is wrong; nothing was run
   3    the run store belongs to another simulator or version, is in use, or cannot be read or written
   130  interrupted; everything finished is stored, `surrogate resume STUDY` goes on
 """
@@ -60,11 +60,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command.add_argument("study", type=Path, metavar="STUDY", help="a TOML file")
         if name != "report":
             command.add_argument("--rerun-failures", action="store_true", help="also run stored points that failed")
+    command = commands.add_parser(
+        "discover", help="where the runs of a store are of interest", description="Boxes found on a store's runs."
+    )
+    command.add_argument("store", metavar="STORE", help="a run store: a file, or the URL of a database")
+    command.add_argument(
+        "--where",
+        action="append",
+        required=True,
+        metavar="CONDITION",
+        help="what is of interest of an output, e.g. 'stable < 0'; if given more than once, all must hold",
+    )
+    command.add_argument("--output", type=Path, metavar="FILE.html", help="also write a report")
     given = parser.parse_args(arguments)
+    handlers = {"simulators": _simulators, "discover": _discover}
     try:
-        if given.command != "simulators":
-            return _study(given)
-        return _simulators() if given.action is None else _show(given.name)
+        return handlers.get(given.command, _study)(given)
     except StudyError as error:
         return _fail(error, 2)
     except StoreError as error:
@@ -81,7 +92,9 @@ def _fail(error: Exception, code: int) -> int:
     return code
 
 
-def _simulators() -> int:
+def _simulators(given: argparse.Namespace) -> int:
+    if given.action is not None:
+        return _show(given.name)
     rows = [("name", "version", "inputs", "outputs", "")]
     for name, point in available_simulators().items():
         try:
@@ -167,6 +180,25 @@ n = {max(64, 2 ** math.ceil(math.log2(10 * sim.space.d)))}
 [run]
 store = {json.dumps(f"{sim.name}.db")}
 {emulate}"""
+
+
+def _discover(given: argparse.Namespace) -> int:
+    from surrogate.discovery import Discovery
+    from surrogate.reports.page import report
+    from surrogate.runs.store import RunStore
+
+    # Opening a store makes it.
+    if "://" not in given.store and not Path(given.store).exists():
+        raise StoreError(f"there is no run store {given.store}")
+    with RunStore(given.store) as store:
+        runs = store.runs()
+    if runs.levels:
+        runs = runs.at_level(0)
+    found = Discovery.of_runs(runs, given.where)
+    print(found)
+    if given.output is not None:
+        print(f"report: {report(given.output, runs=runs, boxes=found, of_interest=given.where)}")
+    return 0
 
 
 def _study(given: argparse.Namespace) -> int:

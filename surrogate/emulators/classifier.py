@@ -117,6 +117,8 @@ class ProbabilityEmulator(Stateful, ClassifierMixin, BaseEstimator):
         "continuous output", or which model of the labels.
     log_losses_ : Series, if fitted on labels
         Mean log loss of unseen runs by model.
+    left_out_ : array of shape (n,), if fitted on labels
+        Probability that each run is of interest, from the other runs.
     space_ : Space or None
     n_features_in_ : int
     feature_names_in_ : array of shape (d,), if fitted on a DataFrame or with a space
@@ -221,13 +223,14 @@ class ProbabilityEmulator(Stateful, ClassifierMixin, BaseEstimator):
         }
         if self.emulator is not None:
             candidates = {"emulator": clone(self.emulator)}
-        fitted, losses = {}, {}
+        fitted, left_out, losses = {}, {}, {}
         for name, model in candidates.items():
             calibrated, probability = Calibrated.of(fit_on(model, table, labels, self.space_), labels)
-            fitted[name] = calibrated
+            fitted[name], left_out[name] = calibrated, probability
             losses[name] = float(-np.log(np.where(of_interest, probability, 1.0 - probability)).mean())
         self.log_losses_ = pd.Series(losses, name="log_loss").sort_values()
         self.method_ = str(self.log_losses_.index[0])
+        self.left_out_ = left_out[self.method_]
         self._calibrated = fitted[self.method_]
         self.emulator_ = self._calibrated.emulator
         return self
