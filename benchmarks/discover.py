@@ -88,7 +88,9 @@ def compared(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
         mean, error = gain.groupby(by).mean(), gain.groupby(by).sem()
         out[f"{measured} gain"] = [f"{m:+.2f} ± {e:.2f}" for m, e in zip(mean, error, strict=True)]
         if measured == "area":
-            out["loses"] = np.where(mean < -2 * error, "yes", "no")
+            # Of fewer than three differences the error itself is not known.
+            told = np.where(mean < -2 * error, "yes", "no")
+            out["loses"] = np.where(groups.size() < 3, "not known", told)
     return out.reset_index()
 
 
@@ -101,7 +103,7 @@ def report() -> None:
     parts = [
         (__doc__ or "").split("\n\n")[1].replace("\n", " "),
         "Gains are means with their standard errors over repeats; `loses` says whether the area's mean loss is more "
-        "than two of them.",
+        "than two of them, which takes three repeats to tell.",
         "## By function",
         markdown(cells, digits=4),
         "## Means over functions, at the rare share",

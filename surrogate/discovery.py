@@ -164,9 +164,11 @@ class Discovery:
             f"{name} {row['value']:.2f} ({row['low']:.2f} to {row['high']:.2f})"
             for name, row in self.intervals.iterrows()
         )
+        share = self.trajectory_["density"].iloc[0]
         return (
             f"{interest} where {self.best_.rule()}\n"
             f"{quality}; 95% intervals from {self.intervals_from}\n"
+            f"without the box's limits the density would be {share:.2g}\n"
             f"metamodel: {self.reds.method_}; {self.reds.reason_}\n"
             f"{self.message}"
         )
