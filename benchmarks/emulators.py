@@ -203,11 +203,11 @@ METHODS: dict[str, Method] = {
     "gp": Method(_ours("GaussianProcess"), "surrogate-learn", ours=True),
     "pce": Method(_ours("PolynomialChaos"), "surrogate-learn", ours=True),
     "sklearn": Method(sklearn_gpr, "scikit-learn", 500),
-    "egobox_se": Method(_egobox("SQUARED_EXPONENTIAL"), "egobox"),
-    "egobox_m52": Method(_egobox("MATERN52"), "egobox"),
-    "botorch": Method(botorch_gp, "botorch"),
+    "egobox_se": Method(_egobox("SQUARED_EXPONENTIAL"), "egobox", 1000),
+    "egobox_m52": Method(_egobox("MATERN52"), "egobox", 1000),
+    "botorch": Method(botorch_gp, "botorch", 1000),
     "openturns_gp": Method(openturns_gp, "openturns", 500),
-    "openturns_pce": Method(openturns_pce, "openturns"),
+    "openturns_pce": Method(openturns_pce, "openturns", 1000),
     "smt_krg": Method(smt_krg, "smt", 250),
 }
 MODULES = {"scikit-learn": "sklearn", "surrogate-learn": "surrogate"}
