@@ -1,6 +1,11 @@
 from .boxes.box import Box
 from .boxes.prim import Prim
 from .conditions import Condition, of_interest
+from .connectors.command import CommandSimulator
+from .connectors.fmu import FMUSimulator
+from .connectors.parsers import CSVParser, CommandResult, JSONParser, RegexParser
+from .connectors.umbridge import UMBridgeSimulator
+from .connectors.umbridge_server import UMBridgeServer, serve_umbridge
 from .designs.latin_hypercube import latin_hypercube
 from .designs.sobol import sobol
 from .emulators.diagnostics import Diagnostics, diagnose, leave_one_out_table
@@ -11,6 +16,7 @@ from .errors import (
     ConditionError,
     EmulatorFileError,
     InvalidInputError,
+    SimulatorError,
     SimulatorNotFoundError,
     StoreError,
     StoreMismatchError,
@@ -21,15 +27,7 @@ from .reports.page import report
 from .runs.records import Runs
 from .runs.run import RunAbortedError, run
 from .runs.store import RunStore
-from .simulation import (
-    FunctionSimulator,
-    Output,
-    Series,
-    Simulator,
-    available_simulators,
-    load_simulator,
-    simulator,
-)
+from .simulation import FunctionSimulator, Output, Series, Simulator, available_simulators, load_simulator, simulator
 from .space import Categorical, Integer, Ordinal, Parameter, Real, Space
 from .study import Study, load_study, report_study, run_study
 
@@ -37,25 +35,32 @@ __version__: str
 
 __all__ = [
     "Box",
+    "CSVParser",
     "Categorical",
+    "CommandResult",
+    "CommandSimulator",
     "Condition",
     "ConditionError",
     "Diagnostics",
     "EmulatorFileError",
+    "FMUSimulator",
     "FunctionSimulator",
     "GaussianProcess",
     "Integer",
     "InvalidInputError",
+    "JSONParser",
     "Ordinal",
     "Output",
     "Parameter",
     "Prim",
     "Real",
+    "RegexParser",
     "RunAbortedError",
     "RunStore",
     "Runs",
     "Series",
     "Simulator",
+    "SimulatorError",
     "SimulatorNotFoundError",
     "Space",
     "StoreError",
@@ -63,6 +68,8 @@ __all__ = [
     "Study",
     "StudyError",
     "SurrogateError",
+    "UMBridgeServer",
+    "UMBridgeSimulator",
     "available_simulators",
     "diagnose",
     "export_python",
@@ -76,6 +83,7 @@ __all__ = [
     "report_study",
     "run",
     "run_study",
+    "serve_umbridge",
     "simulator",
     "sobol",
 ]

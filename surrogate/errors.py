@@ -9,6 +9,7 @@ __all__ = [
     "ConditionError",
     "EmulatorFileError",
     "InvalidInputError",
+    "SimulatorError",
     "SimulatorNotFoundError",
     "StoreError",
     "StoreMismatchError",
@@ -24,6 +25,10 @@ class SurrogateError(Exception):
 
 class InvalidInputError(SurrogateError, ValueError):
     """Inputs that do not belong to the space, listed with row, column, value and what is allowed."""
+
+
+class SimulatorError(SurrogateError, RuntimeError):
+    """A simulator outside Python (a program, a server, an FMU) that gave no answer, and what it said instead."""
 
 
 class SimulatorNotFoundError(SurrogateError, LookupError):

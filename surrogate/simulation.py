@@ -34,6 +34,9 @@ __all__ = [
 
 ENTRY_POINT_GROUP = "surrogate.simulators"
 
+# Coordinates beyond this number are described by their ends if they are evenly spaced.
+LONG_SERIES = 1000
+
 
 class Output(str):
     """The name of a scalar output, with its unit and meaning.
@@ -164,13 +167,20 @@ class Series(Output):
         return array
 
     def to_dict(self) -> dict[str, Any]:
-        out = super().to_dict() | {"at": self.at.tolist(), "coordinate": self.coordinate}
+        first, last, n = float(self.at[0]), float(self.at[-1]), len(self.at)
+        # A long even grid is told by its ends: a list of a million numbers would be in every store and report.
+        even = n > LONG_SERIES and np.array_equal(self.at, np.linspace(first, last, n))
+        at: Any = {"from": first, "to": last, "n": n} if even else self.at.tolist()
+        out = super().to_dict() | {"at": at, "coordinate": self.coordinate}
         return out | ({"coordinate_unit": self.coordinate_unit} if self.coordinate_unit else {})
 
 
 def output_from_dict(data: Mapping[str, Any]) -> Output:
     """The output that :meth:`Output.to_dict` described."""
-    return Series(**data) if "at" in data else Output(**data)
+    if "at" not in data:
+        return Output(**data)
+    at = data["at"]
+    return Series(**{**data, "at": np.linspace(at["from"], at["to"], at["n"]) if isinstance(at, Mapping) else at})
 
 
 @runtime_checkable
@@ -178,8 +188,18 @@ class Simulator(Protocol):
     """What the framework asks of a simulator; :func:`simulator` makes one of a function.
 
     ``name`` and ``version`` identify it in a run store: raise the version when answers change. A call takes the
-    parameters by name, and ``seed=`` (an int) besides if the simulator has an attribute ``stochastic`` that is true; it
-    returns a mapping from every output's name to its value. It may raise anything: a failing run is recorded.
+    parameters by name and returns a mapping from every output's name to its value. It may raise anything: a failing run
+    is recorded.
+
+    Three more attributes may be there:
+
+    ``stochastic``
+        If true, a call also takes ``seed=``, an int.
+    ``levels``
+        Cost of a run by level, 0 being the truest; a call also takes ``level=``.
+    ``batch``
+        If positive, a call takes arrays of up to so many points, shape (m,) a parameter (and ``seed``), and returns
+        arrays of shape (m,) a scalar and (m, k) a series.
     """
 
     @property
@@ -203,6 +223,9 @@ class FunctionSimulator:
         outputs: Sequence[str],
         version: str = "1",
         name: str | None = None,
+        *,
+        levels: Mapping[int, float] | None = None,
+        batch: int = 0,
     ) -> None:
         if not callable(function):
             raise TypeError(f"a simulator is made of a function, got {function!r}")
@@ -219,6 +242,10 @@ class FunctionSimulator:
             raise TypeError(f"{function!r} has no name of its own; give one with name=")
         if len(set(self.outputs)) != len(self.outputs):
             raise ValueError(f"simulator {self.name!r}: outputs must differ from each other, got {list(self.outputs)}")
+        self.levels = _checked_levels(self.name, levels)
+        if isinstance(batch, bool) or not isinstance(batch, int) or batch < 0:
+            raise ValueError(f"simulator {self.name!r}: batch must be a number of points, 0 for none, got {batch!r}")
+        self.batch = batch
         self.stochastic = self._check_signature()
         for attribute in ("__module__", "__qualname__", "__doc__"):
             setattr(self, attribute, getattr(function, attribute, None))
@@ -229,14 +256,17 @@ class FunctionSimulator:
         parameters = inspect.signature(self.function).parameters
         named = {n for n, p in parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
         takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-        missing = [name for name in self.space if name not in named and not takes_any]
+        asked = [*self.space, *(["level"] if self.levels else [])]
+        missing = [name for name in asked if name not in named and not takes_any]
         if missing:
             hints = "; ".join(f"{name!r} ({did_you_mean(name, named)})" for name in missing)
             raise TypeError(f"simulator {self.name!r}: the function does not take the space's parameter {hints}")
+        if self.levels and "level" in self.space:
+            raise ValueError(f"simulator {self.name!r} has levels, so no parameter can be called 'level'")
         unfilled = [
             n
             for n, p in parameters.items()
-            if (n not in (*self.space, "seed") or p.kind is p.POSITIONAL_ONLY)
+            if (n not in (*asked, "seed") or p.kind is p.POSITIONAL_ONLY)
             and p.default is p.empty
             and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
         ]
@@ -266,8 +296,24 @@ class FunctionSimulator:
         return super().__reduce__()
 
 
+def _checked_levels(name: str, levels: Mapping[int, float] | None) -> dict[int, float]:
+    out = {} if levels is None else {int(level): float(cost) for level, cost in levels.items()}
+    if out and (min(out) != 0 or not all(np.isfinite(cost) and cost > 0 for cost in out.values())):
+        raise ValueError(
+            f"simulator {name!r}: levels must map whole numbers from 0, the truest, to what a run costs, "
+            f"a positive number; got {levels!r}"
+        )
+    return dict(sorted(out.items()))
+
+
 def simulator(
-    *, space: Space, outputs: Sequence[str], version: str = "1", name: str | None = None
+    *,
+    space: Space,
+    outputs: Sequence[str],
+    version: str = "1",
+    name: str | None = None,
+    levels: Mapping[int, float] | None = None,
+    batch: int = 0,
 ) -> Callable[[Callable[..., Mapping[str, Any]]], FunctionSimulator]:
     """Make a simulator of a function.
 
@@ -281,11 +327,19 @@ def simulator(
         Raise it when the answers change: a run store refuses to mix versions.
     name : str, optional
         Defaults to the function's name.
+    levels : mapping of int to float, optional
+        What a run costs at each level, in any unit; 0 is the truest level, higher ones are cheaper and less true. The
+        function then takes an argument ``level``.
+    batch : int
+        The largest number of points that the function takes in one call, as arrays of shape (m,); 0 if it takes one
+        point as numbers. It returns arrays of shape (m,), for a series (m, k).
 
     Raises
     ------
     TypeError
         If the function does not take every parameter, or needs others.
+    ValueError
+        If `levels` or `batch` make no sense.
 
     Notes
     -----
@@ -300,10 +354,16 @@ def simulator(
     ...     return {"y": x**2}
     >>> parabola(x=0.5)
     {'y': 0.25}
+
+    One that is fast on many points at once:
+
+    >>> @simulator(space=Space(x=Real(-1, 1)), outputs=["y"], batch=1000)
+    ... def parabolas(x):
+    ...     return {"y": x**2}
     """
 
     def decorate(function: Callable[..., Mapping[str, Any]]) -> FunctionSimulator:
-        return FunctionSimulator(function, space, outputs, version, name)
+        return FunctionSimulator(function, space, outputs, version, name, levels=levels, batch=batch)
 
     return decorate
 
@@ -311,6 +371,16 @@ def simulator(
 def is_stochastic(sim: Simulator) -> bool:
     """Whether the simulator takes a seed."""
     return bool(getattr(sim, "stochastic", False))
+
+
+def levels_of(sim: Simulator) -> dict[int, float]:
+    """Cost by level; empty if the simulator has none."""
+    return dict(getattr(sim, "levels", None) or {})
+
+
+def batch_of(sim: Simulator) -> int:
+    """The largest number of points in a call; 0 if a call takes one point as numbers."""
+    return int(getattr(sim, "batch", 0))
 
 
 def checked_answer(outputs: Sequence[Output], answer: Any) -> dict[str, Any]:

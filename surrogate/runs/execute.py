@@ -1,20 +1,20 @@
-"""Runs many tasks and gives out outcomes as they come, in worker processes or in this one."""
+"""Runs tasks on an engine, whichever it is, and gives out outcomes as they come."""
 
 from __future__ import annotations
 
-import itertools
+import operator
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Protocol
 
-from surrogate.runs.outcome import Outcome, Task, evaluate
-from surrogate.runs.pool import CHUNK_SECONDS, WorkerPool
-from surrogate.simulation import Simulator
+from surrogate.errors import SurrogateError
+from surrogate.runs.outcome import Outcome, Task, evaluate_all, split_calls
+from surrogate.runs.pool import ChunkSize, Model, WorkerPool
+from surrogate.simulation import Simulator, batch_of
 
-__all__ = ["check_jobs", "execute"]
-
-# Tasks that wait in a pool: enough for full chunks, few enough that a million points need no million tasks in memory.
-MAX_WAITING = 20_000
+__all__ = ["Engine", "TaskSource", "execute", "make_engine"]
 
 # How often control returns to the caller when nothing has come in, so that it can stop.
 HEARTBEAT_SECONDS = 0.5
@@ -23,61 +23,151 @@ HEARTBEAT_SECONDS = 0.5
 WIND_DOWN_SECONDS = 0.3
 
 
-def check_jobs(n_jobs: int) -> int:
-    """Number of workers: `n_jobs` itself, or counted back from the number of processors if negative."""
-    if isinstance(n_jobs, bool) or not isinstance(n_jobs, int):
-        raise TypeError(f"n_jobs must be a whole number, got {n_jobs!r}")
-    return n_jobs if n_jobs >= 0 else max(1, (os.cpu_count() or 1) + 1 + n_jobs)
+class Engine(Protocol):
+    """What runs tasks: submitted ones come back as outcomes, in order of completion."""
+
+    @property
+    def outstanding(self) -> int:
+        """Number of submitted tasks whose outcomes have not been collected."""
+
+    @property
+    def wanted(self) -> int:
+        """How many more tasks it can use now."""
+
+    def submit(self, tasks: Iterable[Task]) -> None:
+        """Take tasks."""
+
+    def collect(self, seconds: float | None = None) -> list[Outcome]:
+        """Outcomes that have come in; waits so long for at least one."""
+
+    def wind_down(self, seconds: float) -> list[Outcome]:
+        """Begin nothing more, and give out what is finished within `seconds`."""
+
+    def close(self) -> None:
+        """Stop what is still running."""
 
 
-def execute(
+class TaskSource(Protocol):
+    """Where the tasks come from."""
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether there will be no more."""
+
+    def take(self, n: int) -> list[Task]:
+        """At most `n` tasks; none, if there are none at the moment."""
+
+
+def make_engine(
     simulator: Simulator,
-    tasks: Iterable[Task],
     *,
-    n_jobs: int = 1,
+    n_jobs: int | None = None,
     timeout: float | None = None,
     retries: int = 0,
     memory: int | None = None,
-    stop: Callable[[], bool] = lambda: False,
-) -> Iterator[list[Outcome]]:
-    """Run tasks and yield lists of outcomes in order of completion, an empty one now and then while nothing comes in.
+    executor: Any = None,
+) -> Engine:
+    """The engine that :func:`surrogate.runs.run.run` was asked for by its arguments."""
+    jobs = None if n_jobs is None else _checked_jobs(n_jobs)
+    if executor is not None:
+        from surrogate.runs.futures import FuturesEngine
 
-    When `stop` says so, what the workers end at once is yielded and the rest abandoned. Closing the iterator early,
-    e.g. by an exception in the loop that uses it, kills the workers.
+        return FuturesEngine(
+            executor, Model.of(simulator), n_jobs=jobs, timeout=timeout, retries=retries, memory=memory
+        )
+    if jobs == 0:
+        if timeout is not None or memory is not None:
+            raise ValueError("timeout and memory need a worker process to be enforced in: use n_jobs=1 or more")
+        return InProcess(simulator, retries)
+    workers = 1 if jobs is None else jobs
+    return WorkerPool(Model.of(simulator), workers, timeout=timeout, retries=retries, memory=memory)
+
+
+def execute(engine: Engine, source: TaskSource, stop: Callable[[], bool] = lambda: False) -> Iterator[list[Outcome]]:
+    """Run all tasks of a source and yield lists of outcomes, an empty one now and then while nothing comes in.
+
+    When `stop` says so, what the engine ends at once is yielded and the rest abandoned. Closing the iterator early,
+    e.g. by an exception in the loop that uses it, closes the engine.
     """
-    if n_jobs == 0:
-        yield from _execute_here(simulator, tasks, retries)
-        return
-    waiting = iter(tasks)
-    with WorkerPool(simulator, n_jobs, timeout=timeout, retries=retries, memory=memory) as pool:
-        while not stop():
-            pool.submit(itertools.islice(waiting, MAX_WAITING - pool.outstanding))
-            if not pool.outstanding:
-                return
-            yield pool.collect(HEARTBEAT_SECONDS)
-        yield pool.wind_down(WIND_DOWN_SECONDS)
-
-
-def _execute_here(simulator: Simulator, tasks: Iterable[Task], retries: int) -> Iterator[list[Outcome]]:
-    ended: list[Outcome] = []
     try:
-        given = time.monotonic()
-        for task in tasks:
-            ended.append(_evaluate_here(simulator, task, retries))
-            # Cheap runs are given out together, since a commit costs more than they do.
-            if time.monotonic() - given >= CHUNK_SECONDS:
-                yield ended
-                ended, given = [], time.monotonic()
-    except KeyboardInterrupt:
-        yield ended
-        raise
-    if ended:
-        yield ended
+        while not stop():
+            try:
+                engine.submit(source.take(engine.wanted))
+                outcomes = engine.collect(HEARTBEAT_SECONDS)
+            except SurrogateError:
+                # The engine is broken; what it had finished is not.
+                yield engine.wind_down(0.0)
+                raise
+            yield outcomes
+            if not engine.outstanding:
+                if source.is_exhausted:
+                    return
+                if not outcomes:
+                    time.sleep(HEARTBEAT_SECONDS)
+        yield engine.wind_down(WIND_DOWN_SECONDS)
+    finally:
+        engine.close()
 
 
-def _evaluate_here(simulator: Simulator, task: Task, retries: int) -> Outcome:
-    outcome = evaluate(simulator, task)
-    while outcome.status != "done" and task.attempt <= retries:
-        task = task._replace(attempt=task.attempt + 1)
-        outcome = evaluate(simulator, task)
-    return outcome
+class InProcess:
+    """The engine without processes: a crash is a crash, a hang a hang. For debugging, and for cheap simulators."""
+
+    def __init__(self, simulator: Simulator, retries: int) -> None:
+        self._simulator = simulator
+        self._retries = retries
+        self._queue: deque[Task] = deque()
+        # A commit costs more than a cheap run does: those are given out together.
+        self._chunk = ChunkSize(batch_of(simulator))
+        self._interrupted = False
+
+    @property
+    def outstanding(self) -> int:
+        """See :class:`Engine`."""
+        return len(self._queue) + self._interrupted
+
+    @property
+    def wanted(self) -> int:
+        """See :class:`Engine`."""
+        return max(0, self._chunk.value - len(self._queue))
+
+    def submit(self, tasks: Iterable[Task]) -> None:
+        """See :class:`Engine`."""
+        self._queue.extend(tasks)
+
+    def collect(self, seconds: float | None = None) -> list[Outcome]:
+        """Run what has been submitted; after a Ctrl-C what was finished first, then the ``KeyboardInterrupt``."""
+        if self._interrupted:
+            raise KeyboardInterrupt
+        ended: list[Outcome] = []
+        try:
+            calls = split_calls(self._simulator, list(self._queue))
+            self._queue.clear()
+            for call in calls:
+                for task, outcome in zip(call, evaluate_all(self._simulator, call), strict=True):
+                    self._chunk.learn(outcome.seconds)
+                    if outcome.status != "done" and task.attempt <= self._retries:
+                        self._queue.append(task._replace(attempt=task.attempt + 1))
+                    else:
+                        ended.append(outcome)
+        except KeyboardInterrupt:
+            self._interrupted = True
+        return ended
+
+    def wind_down(self, seconds: float) -> list[Outcome]:
+        """See :class:`Engine`."""
+        return []
+
+    def close(self) -> None:
+        """See :class:`Engine`."""
+        self._queue.clear()
+
+
+def _checked_jobs(n_jobs: int) -> int:
+    """Number of workers: `n_jobs` itself, or counted back from the number of processors if negative."""
+    try:
+        if isinstance(n_jobs, bool):
+            raise TypeError
+        jobs = operator.index(n_jobs)
+    except TypeError:
+        raise TypeError(f"n_jobs must be a whole number, got {n_jobs!r}") from None
+    return jobs if jobs >= 0 else max(1, (os.cpu_count() or 1) + 1 + jobs)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 import traceback
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from surrogate.simulation import Simulator, checked_answer, is_stochastic
+import numpy as np
 
-__all__ = ["FAILURES", "Outcome", "Status", "Task", "evaluate"]
+from surrogate.simulation import Output, Simulator, batch_of, checked_answer, is_stochastic, levels_of
+
+__all__ = ["FAILURES", "Outcome", "Status", "Task", "evaluate", "evaluate_all", "split_calls"]
 
 Status = Literal["done", "failed", "timeout", "crashed", "invalid"]
 
@@ -42,12 +46,15 @@ class Task(NamedTuple):
         Given to a stochastic simulator.
     attempt : int
         1 for the first.
+    level : int
+        Given to a simulator that has levels.
     """
 
     id: str
     inputs: dict[str, Any]
     seed: int | None = None
     attempt: int = 1
+    level: int = 0
 
 
 class Outcome(NamedTuple):
@@ -74,9 +81,38 @@ class Outcome(NamedTuple):
     attempt: int
 
 
+def split_calls(simulator: Simulator, tasks: Sequence[Task]) -> list[list[Task]]:
+    """Tasks by the call that answers them: one each, or for a batch simulator as many as it takes of one level."""
+    size = batch_of(simulator)
+    if not size:
+        return [[task] for task in tasks]
+    calls = []
+    for _, alike in itertools.groupby(tasks, key=lambda task: task.level):
+        same = list(alike)
+        calls += [same[i : i + size] for i in range(0, len(same), size)]
+    return calls
+
+
+def evaluate_all(simulator: Simulator, tasks: list[Task]) -> list[Outcome]:
+    """Run the tasks of one call in this process."""
+    if not batch_of(simulator):
+        return [evaluate(simulator, task) for task in tasks]
+    outcomes = _evaluate_batch(simulator, tasks)
+    if len(tasks) > 1 and all(outcome.status == "failed" for outcome in outcomes):
+        # One point's error must not cost the others their answers.
+        return [_evaluate_batch(simulator, [task])[0] for task in tasks]
+    return outcomes
+
+
 def evaluate(simulator: Simulator, task: Task) -> Outcome:
     """Run one task in this process; whatever the simulator does short of killing the process becomes an outcome."""
-    inputs = task.inputs | {"seed": task.seed} if is_stochastic(simulator) else task.inputs
+    if batch_of(simulator):
+        return _evaluate_batch(simulator, [task])[0]
+    inputs = task.inputs
+    if is_stochastic(simulator):
+        inputs = inputs | {"seed": task.seed}
+    if levels_of(simulator):
+        inputs = inputs | {"level": task.level}
     started, clock = time.time(), time.perf_counter()
     status: Status = "done"
     outputs, error = None, ""
@@ -90,6 +126,45 @@ def evaluate(simulator: Simulator, task: Task) -> Outcome:
         except Exception as caught:
             status, error = "invalid", _short(caught)
     return Outcome(task.id, status, outputs, error, started, time.perf_counter() - clock, task.attempt)
+
+
+def _evaluate_batch(simulator: Simulator, tasks: list[Task]) -> list[Outcome]:
+    space = simulator.space
+    inputs: dict[str, Any] = {
+        name: np.array([task.inputs[name] for task in tasks], dtype=space[name].dtype) for name in space
+    }
+    if is_stochastic(simulator):
+        inputs["seed"] = np.array([task.seed for task in tasks], dtype=np.int64)
+    if levels_of(simulator):
+        inputs["level"] = tasks[0].level
+    started, clock = time.time(), time.perf_counter()
+    checked: list[tuple[Status, dict[str, Any] | None, str]]
+    try:
+        answer = simulator(**inputs)
+    except (Exception, SystemExit) as caught:
+        checked = [("failed", None, describe_error(caught))] * len(tasks)
+    else:
+        checked = [_checked_row(simulator.outputs, answer, row, len(tasks)) for row in range(len(tasks))]
+    seconds = (time.perf_counter() - clock) / len(tasks)
+    return [
+        Outcome(task.id, status, outputs, error, started, seconds, task.attempt)
+        for task, (status, outputs, error) in zip(tasks, checked, strict=True)
+    ]
+
+
+def _checked_row(
+    outputs: Sequence[Output], answer: Any, row: int, rows: int
+) -> tuple[Status, dict[str, Any] | None, str]:
+    """One point's part of a batch's answer."""
+    try:
+        if not isinstance(answer, Mapping):
+            return "done", checked_answer(outputs, answer), ""
+        for name, values in answer.items():
+            if len(values) != rows:
+                raise ValueError(f"output {name!r} of a batch of {rows} points has {len(values)} rows")
+        return "done", checked_answer(outputs, {name: values[row] for name, values in answer.items()}), ""
+    except Exception as caught:
+        return "invalid", None, _short(caught)
 
 
 def describe_error(error: BaseException) -> str:

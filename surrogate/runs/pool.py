@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Iterable
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe, wait
 from pathlib import Path
 from types import TracebackType
@@ -24,10 +25,10 @@ import cloudpickle
 from surrogate.errors import SurrogateError
 from surrogate.runs import guardian
 from surrogate.runs.outcome import Outcome, Task
-from surrogate.runs.worker import BOARD_BYTES
-from surrogate.simulation import Simulator
+from surrogate.runs.worker import BOARD_BYTES, IDLE, SENDING
+from surrogate.simulation import Simulator, batch_of
 
-__all__ = ["WorkerPool"]
+__all__ = ["ChunkSize", "Model", "WorkerPool"]
 
 # Seconds of work in one message to a worker: long enough that messages cost little, short enough that workers finish
 # together and that progress and commits come often.
@@ -46,6 +47,57 @@ _BOOT = (
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
+@dataclass(frozen=True)
+class Model:
+    """A simulator as it travels: pickled once, whatever the engine."""
+
+    payload: bytes
+    batch: int
+
+    @classmethod
+    def of(cls, simulator: Simulator) -> Model:
+        """Pickle a simulator.
+
+        Raises
+        ------
+        SurrogateError
+            If it cannot be pickled.
+        """
+        try:
+            return cls(cloudpickle.dumps(simulator), batch_of(simulator))
+        except Exception as error:
+            raise SurrogateError(
+                f"simulator {simulator.name!r} cannot be sent to a worker process ({type(error).__name__}: {error}); "
+                "define what it needs at the top level of a module, or run it in this process with n_jobs=0"
+            ) from error
+
+
+class ChunkSize:
+    """How many tasks to give out together, learnt from what runs take."""
+
+    def __init__(self, batch: int) -> None:
+        self._batch = batch
+        self._seconds_a_run: float | None = None
+
+    def learn(self, seconds: float) -> None:
+        """Take in the duration of a run."""
+        known = self._seconds_a_run
+        self._seconds_a_run = seconds if known is None else 0.9 * known + 0.1 * seconds
+
+    @property
+    def value(self) -> int:
+        """One at a time until it is known what a run costs; for a batch simulator what a call takes."""
+        if self._batch:
+            return self._batch
+        if self._seconds_a_run is None:
+            return 1
+        return max(1, int(CHUNK_SECONDS / max(self._seconds_a_run, 1e-7)))
+
+    def share(self, waiting: int, workers: int) -> int:
+        """How many of the waiting tasks to give to one of the workers, so that they all end together."""
+        return min(self.value, -(-waiting // (2 * workers)))
+
+
 class WorkerPool:
     """Worker processes that run tasks of one simulator.
 
@@ -54,12 +106,12 @@ class WorkerPool:
 
     Parameters
     ----------
-    simulator : Simulator
+    model : Model
         Sent to each worker once.
     n_jobs : int
         Number of workers, at least 1.
     timeout : float, optional
-        Seconds of wall time a run may take.
+        Seconds of wall time a run may take; for a batch simulator, a call.
     retries : int
         How often a run that is not done is tried again before its outcome is given out.
     memory : int, optional
@@ -73,28 +125,24 @@ class WorkerPool:
 
     def __init__(
         self,
-        simulator: Simulator,
+        model: Model,
         n_jobs: int = 1,
         *,
         timeout: float | None = None,
         retries: int = 0,
         memory: int | None = None,
     ) -> None:
-        try:
-            self._payload = cloudpickle.dumps(simulator)
-        except Exception as error:
-            raise SurrogateError(
-                f"simulator {simulator.name!r} cannot be sent to a worker process ({type(error).__name__}: {error}); "
-                "define what it needs at the top level of a module, or run it in this process with n_jobs=0"
-            ) from error
+        self._payload = model.payload
         self.n_jobs = n_jobs
         self.timeout = timeout
         self.retries = retries
         self.memory = memory
         self._queue: deque[Task] = deque()
+        # Tasks of which one killed a worker, it is not known which: they are run one at a time.
+        self._suspects: deque[Task] = deque()
         self._workers: list[_Worker] = []
         self._finished: list[Outcome] = []
-        self._seconds_a_run: float | None = None
+        self._chunk = ChunkSize(model.batch)
         self._idle_deaths = 0
         self._guardian = subprocess.Popen(
             [sys.executable, "-I", "-S", guardian.__file__],
@@ -106,7 +154,16 @@ class WorkerPool:
     @property
     def outstanding(self) -> int:
         """Number of submitted tasks whose outcomes have not been collected."""
-        return len(self._queue) + sum(len(w.tasks) - w.received for w in self._workers) + len(self._finished)
+        given = sum(len(w.tasks) - w.received for w in self._workers)
+        return len(self._queue) + len(self._suspects) + given + len(self._finished)
+
+    @property
+    def wanted(self) -> int:
+        """How many more tasks keep the workers busy until they are next looked at.
+
+        No more, since what waits here another coordinator of the study cannot take.
+        """
+        return max(0, 4 * self.n_jobs * self._chunk.value - len(self._queue))
 
     def submit(self, tasks: Iterable[Task]) -> None:
         """Add tasks to the queue and set idle workers to work."""
@@ -149,13 +206,14 @@ class WorkerPool:
 
         A chunk of cheap runs is over by then, so that none of them ended in vain; a long run is not waited for.
         """
-        finished: list[Outcome] = []
+        finished, self._finished = self._finished, []
         until = time.monotonic() + seconds
-        self._queue.clear()
-        while self.outstanding and time.monotonic() < until:
-            finished += self.collect(until - time.monotonic())
+        while True:
             self._queue.clear()
-        return finished
+            self._suspects.clear()
+            if not self.outstanding or time.monotonic() >= until:
+                return finished
+            finished += self.collect(until - time.monotonic())
 
     def close(self) -> None:
         """Kill the workers and everything they started."""
@@ -176,21 +234,17 @@ class WorkerPool:
 
     def _feed(self) -> None:
         busy = sum(1 for w in self._workers if w.tasks)
-        while self._queue and len(self._workers) < min(self.n_jobs, len(self._queue) + busy):
+        waiting = len(self._queue) + len(self._suspects)
+        while waiting and len(self._workers) < min(self.n_jobs, waiting + busy):
             self._workers.append(self._start())
         for worker in self._workers:
-            if not self._queue:
-                return
-            if not worker.tasks and not worker.dead:
-                worker.give([self._queue.popleft() for _ in range(self._chunk_length())])
-
-    def _chunk_length(self) -> int:
-        # One at a time until it is known what a run costs, and always a fair share of what is left.
-        if self._seconds_a_run is None:
-            return 1
-        fits = int(CHUNK_SECONDS / max(self._seconds_a_run, 1e-7))
-        share = -(-len(self._queue) // (2 * self.n_jobs))
-        return max(1, min(fits, share, len(self._queue)))
+            if worker.tasks or worker.dead:
+                continue
+            if self._suspects:
+                worker.give([self._suspects.popleft()])
+            elif self._queue:
+                size = self._chunk.share(len(self._queue), self.n_jobs)
+                worker.give([self._queue.popleft() for _ in range(size)])
 
     def _start(self) -> _Worker:
         worker = _Worker(self._payload, self.memory)
@@ -223,7 +277,10 @@ class WorkerPool:
                 if kind == "outcomes":
                     self._idle_deaths = 0
                     for outcome in content:
-                        self._settle(worker.tasks[worker.received], outcome)
+                        task = worker.tasks[worker.received]
+                        if outcome.id != task.id:
+                            raise SurrogateError(f"a worker answered run {outcome.id} where {task.id} was asked")
+                        self._settle(task, outcome)
                         worker.received += 1
                     if worker.received == len(worker.tasks):
                         worker.tasks, worker.received = [], 0
@@ -232,8 +289,7 @@ class WorkerPool:
 
     def _settle(self, task: Task, outcome: Outcome) -> None:
         if outcome.status in ("done", "failed", "invalid"):
-            known = self._seconds_a_run
-            self._seconds_a_run = outcome.seconds if known is None else 0.9 * known + 0.1 * outcome.seconds
+            self._chunk.learn(outcome.seconds)
         if outcome.status != "done" and task.attempt <= self.retries:
             self._queue.append(task._replace(attempt=task.attempt + 1))
         else:
@@ -256,7 +312,7 @@ class WorkerPool:
         elif worker.dead or worker.process.poll() is not None:
             worker.let_die()
             self._receive(worker)  # what it sent before it died counts
-            if worker.position is None:
+            if not worker.has_begun:
                 self._idle_deaths += 1
                 if self._idle_deaths >= MAX_IDLE_DEATHS:
                     raise SurrogateError(
@@ -266,19 +322,15 @@ class WorkerPool:
             self._settle_dead(worker, "crashed", "", 0.0 if since is None else time.monotonic() - since)
 
     def _settle_dead(self, worker: _Worker, status: Any, error: str, seconds: float) -> None:
-        """Bury a worker: its current run gets `status`, what it had not begun or not delivered goes back in line."""
-        position, tasks, received = worker.position, worker.tasks, worker.received
+        """Bury a worker: the run it died of gets `status`, what it had not begun or not delivered goes back in line."""
+        culprits, rest = worker.blame()
         self._bury(worker)
-        error = error or worker.obituary()
-        culprit = position if position is not None and position >= received else None
-        if culprit is None:
-            self._queue.extendleft(reversed(tasks[received:]))
-            return
-        # Runs between `received` and the culprit had ended, but their outcomes died with the worker.
-        again = tasks[received:culprit] + tasks[culprit + 1 :]
-        self._queue.extendleft(reversed(again))
-        task = tasks[culprit]
-        self._settle(task, Outcome(task.id, status, None, error, time.time() - seconds, seconds, task.attempt))
+        self._queue.extendleft(reversed(rest))
+        if len(culprits) > 1:
+            self._suspects.extend(culprits)
+        elif culprits:
+            task, told = culprits[0], error or worker.obituary()
+            self._settle(task, Outcome(task.id, status, None, told, time.time() - seconds, seconds, task.attempt))
 
     def _bury(self, worker: _Worker) -> None:
         worker.kill()
@@ -301,7 +353,7 @@ class _Worker:
             board_file.truncate(BOARD_BYTES)
             self._board_map = mmap.mmap(board_file.fileno(), BOARD_BYTES)
             self._board = memoryview(self._board_map).cast("d")
-            self._board[0] = -1.0
+            self._board[0] = IDLE
             handles = (theirs.fileno(), board_file.fileno())
             self.process = subprocess.Popen(
                 [sys.executable, "-c", _BOOT, json.dumps(_search_path()), *map(str, (*handles, memory or 0))],
@@ -331,6 +383,24 @@ class _Worker:
     def running_since(self) -> float | None:
         """When the running task began, on the monotonic clock."""
         return float(self._board[1]) if self.position is not None else None
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the worker died of something that it was given."""
+        return bool(self.blame()[0])
+
+    def blame(self) -> tuple[list[Task], list[Task]]:
+        """The tasks of which one is to blame if the worker is dead, and the others that it has not delivered."""
+        if self.position is not None:
+            # Runs between the last delivered one and this one had ended, but their outcomes are lost.
+            first = max(self.position, self.received)
+            last = min(first + int(self._board[2]), len(self.tasks))
+        elif self._board[0] == SENDING and self.tasks:
+            # One of the runs left something behind that killed the process after it.
+            first, last = self.received, len(self.tasks)
+        else:
+            first = last = len(self.tasks)
+        return self.tasks[first:last], self.tasks[self.received : first] + self.tasks[last:]
 
     def give(self, tasks: list[Task]) -> None:
         self.tasks, self.received = tasks, 0

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from surrogate.errors import did_you_mean
 from surrogate.runs.outcome import FAILURES
 from surrogate.simulation import Output, Series
-from surrogate.space import Space
+from surrogate.space import Categorical, Space
 
 __all__ = ["Runs"]
 
@@ -31,7 +32,8 @@ class Runs:
         Names, units and coordinates of the outputs.
     simulator, version : str
     table : DataFrame of shape (n, d + 6)
-        One row a run: the inputs, then ``status``, ``error``, ``seconds``, ``attempt``, ``seed``, ``started``.
+        One row a run: the inputs, then ``status``, ``error``, ``seconds``, ``attempt``, ``seed``, ``started``, and
+        ``level`` if the simulator has levels.
     scalars : DataFrame of shape (n, number of scalar outputs)
         Same index; NaN where a run is not done.
     arrays : mapping of str to list
@@ -40,6 +42,8 @@ class Runs:
         Who ran it: one entry a call of ``run`` that added to the store, with host, versions and time.
     design : dict
         How the points were made, e.g. ``{"sampler": "sobol", "seed": 1, "n": 512}``.
+    levels : dict
+        Cost of a run by level; empty if the simulator has none.
 
     Examples
     --------
@@ -66,6 +70,7 @@ class Runs:
     arrays: Mapping[str, list[Any]] = field(default_factory=dict)
     sessions: list[dict[str, Any]] = field(default_factory=list)
     design: dict[str, Any] = field(default_factory=dict)
+    levels: dict[int, float] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.table)
@@ -105,6 +110,53 @@ class Runs:
         """Simulator time in all, in seconds."""
         return float(self.table["seconds"].sum())
 
+    def at_level(self, level: int) -> Runs:
+        """The runs at one level, of a simulator that has levels.
+
+        Raises
+        ------
+        ValueError
+            If there is no such level.
+        """
+        if level not in self.levels:
+            raise ValueError(
+                f"simulator {self.simulator!r} has no level {level!r}; levels: {list(self.levels) or 'none'}"
+            )
+        rows = np.flatnonzero(self.table["level"] == level)
+        return replace(
+            self,
+            table=self.table.iloc[rows],
+            scalars=self.scalars.iloc[rows],
+            arrays={name: [values[row] for row in rows] for name, values in self.arrays.items()},
+        )
+
+    def to_frame(self, series: Literal["lists", "columns"] = "lists") -> pd.DataFrame:
+        """All in one table: inputs, outputs and bookkeeping of every run, finished or not.
+
+        Parameters
+        ----------
+        series : {"lists", "columns"}
+            A series as one column of lists, or as one column a value of its coordinate, called ``"lift[0.5]"``.
+
+        Returns
+        -------
+        DataFrame of shape (n, ...)
+        """
+        parts = [self.table[list(self.space)], self.scalars]
+        for kind in self.output_types:
+            if not isinstance(kind, Series):
+                continue
+            rows = self.arrays[kind]
+            if series == "lists":
+                lists = [None if row is None else row.tolist() for row in rows]
+                parts.append(pd.DataFrame({str(kind): pd.Series(lists, index=self.table.index, dtype=object)}))
+            else:
+                empty = np.full(len(kind.at), np.nan)
+                values = np.array([empty if row is None else row for row in rows]).reshape(len(rows), len(kind.at))
+                names = [f"{kind}[{at:g}]" for at in kind.at]
+                parts.append(pd.DataFrame(values, index=self.table.index, columns=names))
+        return pd.concat([*parts, self.table.drop(columns=list(self.space))], axis=1)
+
     def series(self, name: str) -> pd.DataFrame:
         """A series output of the finished runs: one row a run, one column a value of the coordinate.
 
@@ -139,3 +191,67 @@ class Runs:
                 cause = "" if status == "done" or causes.empty else str(causes.index[0])
                 rows[status] = {"runs": count, "share": count / len(self), "commonest_cause": cause}
         return pd.DataFrame.from_dict(rows, orient="index", columns=["runs", "share", "commonest_cause"])
+
+    def failure_regions(self) -> pd.DataFrame:
+        """Where in the space runs fail: for every input the one range of values in which failures gather most.
+
+        The range maximises the weighted relative accuracy (share of runs in it, times by how much failures are more
+        frequent there than overall); of a categorical input it is the set of values that fail more often than average.
+
+        Returns
+        -------
+        DataFrame
+            One row an input, the most telling first: ``input``, ``where`` (e.g. ``"0.5 <= x <= 1"``), ``runs`` and
+            ``failures`` in there, ``rate`` and ``rate_elsewhere`` of failures, ``wracc``. Empty without failures, or if
+            everything failed.
+
+        References
+        ----------
+        .. [1] N. Lavrac, P. Flach, B. Zupan, "Rule Evaluation Measures: A Unifying View", ILP 1999, sec. 4.
+        """
+        failed = ~self.done.to_numpy()
+        columns = ["input", "where", "runs", "failures", "rate", "rate_elsewhere", "wracc"]
+        if failed.all() or not failed.any():
+            return pd.DataFrame(columns=columns)
+        excess = failed - failed.mean()
+        rows = []
+        for name, parameter in self.space.items():
+            values = self.table[name]
+            if isinstance(parameter, Categorical):
+                gain = pd.Series(excess).groupby(values.to_numpy(), observed=True, sort=False).sum()
+                chosen = [value for value in parameter.values if value in gain.index and gain[value] > 0]
+                inside = values.isin(chosen).to_numpy()
+                where = f"{name} in {chosen}"
+            else:
+                codes, levels = pd.factorize(values, sort=True)
+                first, last = _largest_sum(np.bincount(codes, weights=excess))
+                inside = (codes >= first) & (codes <= last)
+                where = _range_text(name, levels, first, last)
+            count = int(inside.sum())
+            rows.append(
+                {
+                    "input": name,
+                    "where": where,
+                    "runs": count,
+                    "failures": int(failed[inside].sum()),
+                    "rate": float(failed[inside].mean()),
+                    "rate_elsewhere": float(failed[~inside].mean()) if count < len(self) else np.nan,
+                    "wracc": float(excess[inside].sum() / len(self)),
+                }
+            )
+        return pd.DataFrame(rows, columns=columns).sort_values("wracc", ascending=False, ignore_index=True)
+
+
+def _largest_sum(gains: NDArray[Any]) -> tuple[int, int]:
+    """First and last index of the contiguous part with the largest sum."""
+    after = np.concatenate([[0.0], np.cumsum(gains)])
+    lowest = np.minimum.accumulate(after)
+    last = int(np.argmax(after[1:] - lowest[:-1]))
+    first = int(np.argmin(after[: last + 1]))
+    return first, last
+
+
+def _range_text(name: str, levels: Any, first: int, last: int) -> str:
+    low = f"{levels[first]:.4g} <= " if first > 0 else ""
+    high = f" <= {levels[last]:.4g}" if last < len(levels) - 1 else ""
+    return f"{low}{name}{high}" if low or high else f"any {name}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import signal
 import threading
 from collections.abc import Iterator
@@ -13,15 +12,15 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from surrogate.errors import SurrogateError
-from surrogate.runs.execute import check_jobs, execute
-from surrogate.runs.outcome import Outcome, Task
+from surrogate.runs.execute import InProcess, execute, make_engine
+from surrogate.runs.plan import Plan, run_ids
 from surrogate.runs.progress import Progress
 from surrogate.runs.records import Runs
 from surrogate.runs.store import RunStore
-from surrogate.simulation import Simulator, is_stochastic, load_simulator
-from surrogate.space import Space
+from surrogate.simulation import Simulator, is_stochastic, levels_of, load_simulator
 
 __all__ = ["RunAbortedError", "run"]
 
@@ -35,10 +34,13 @@ def run(
     design: Any,
     *,
     store: RunStore | str | Path | None = None,
-    n_jobs: int = 1,
+    n_jobs: int | None = None,
     timeout: float | None = None,
     retries: int = 0,
     on_failure: Literal["record", "abort"] = "record",
+    executor: Any = None,
+    level: int | None = None,
+    replicates: int = 1,
     rerun_failures: bool = False,
     memory: int | None = None,
     rng: int | None = None,
@@ -52,17 +54,30 @@ def run(
         Or what :func:`load_simulator` takes.
     design : DataFrame of shape (n, d), sequence of mappings, or array of shape (n, d)
         The points. Rows that are alike are one run, or, of a stochastic simulator, replicates with seeds of their own.
+        A column ``level`` gives each row's level if the simulator has levels.
     store : RunStore, str or Path, optional
         Where finished runs are committed as they come; a file name or database URL. Without one, in memory only.
-    n_jobs : int
-        Number of worker processes; negative counts back from the number of processors, -1 being all. 0 runs in this
-        process, where a crash is a crash and a hang a hang: for debugging.
+    n_jobs : int, optional
+        Number of worker processes, by default 1; negative counts back from the number of processors, -1 being all. 0
+        runs in this process, where a crash is a crash and a hang a hang: for debugging. With an executor the number of
+        runs (or chunks of cheap ones) in its workers at a time.
     timeout : float, optional
-        Seconds a run may take; then it is killed with everything it started.
+        Seconds a run may take (of a batch simulator, a call); then it is killed with everything it started.
     retries : int
         How often a run that is not done is tried again.
     on_failure : {"record", "abort"}
         Whether to go on when a run is not done, or to stop with a :class:`RunAbortedError`.
+    executor : Executor, callable or str, optional
+        Run elsewhere: anything with the ``submit`` of :class:`concurrent.futures.Executor` (Dask's
+        ``client.get_executor()``, ``mpi4py.futures``, submitit), a function that makes one (called again if it breaks),
+        or the name of a joblib backend (``"joblib"``: the one in force). Each run still happens in a supervised process
+        of its own beside the executor's worker, so that time, memory, crashes and retries are handled as on this
+        machine. What the executor's workers have in hand when this call is interrupted ends by itself.
+    level : int, optional
+        Level of all runs, for a simulator that has levels; 0, the truest, by default.
+    replicates : int
+        How often each row is run, for stochastic simulators; each replicate has a seed of its own and keeps the row's
+        index.
     rerun_failures : bool
         Also run the stored points that are not done.
     memory : int, optional
@@ -101,37 +116,38 @@ def run(
         raise ValueError(f"on_failure must be 'record' or 'abort', got {on_failure!r}")
     if timeout is not None and not timeout > 0:
         raise ValueError(f"timeout must be a positive number of seconds, got {timeout!r}")
-    if retries < 0:
-        raise ValueError(f"retries must not be negative, got {retries}")
-    n_jobs = check_jobs(n_jobs)
-    if n_jobs == 0 and (timeout is not None or memory is not None):
-        raise ValueError("timeout and memory need a worker process to be enforced in: use n_jobs=1 or more")
-    points = sim.space.validate(design, "design")
+    _check_count("retries", retries, least=0)
+    _check_count("replicates", replicates, least=1)
+    if replicates > 1 and not is_stochastic(sim):
+        raise ValueError(
+            f"replicates={replicates}, but simulator {sim.name!r} takes no seed: every replicate would be the same"
+        )
+    points, levels = _points_and_levels(sim, design, level)
     made = {str(key): value for key, value in points.attrs.items()}
-    ids = run_ids(sim.space, points, replicates=is_stochastic(sim))
+    if replicates > 1:
+        points = points.loc[points.index.repeat(replicates)]
+        levels = np.repeat(levels, replicates)
+    ids = run_ids(sim.space, points, levels, replicates=is_stochastic(sim))
+    engine = make_engine(sim, n_jobs=n_jobs, timeout=timeout, retries=retries, memory=memory, executor=executor)
 
     with ExitStack() as stack:
+        stack.callback(engine.close)
         opened = (
             store
             if isinstance(store, RunStore)
             else stack.enter_context(RunStore(":memory:" if store is None else store))
         )
         opened.open_study(sim, made)
+        stack.callback(opened.release_claims)
         entropy = opened.remember("entropy", lambda: _entropy(rng)) if is_stochastic(sim) else None
-        plan = _Plan(points, ids, opened, rerun_failures, entropy)
-        watch = stack.enter_context(_deferred_interrupt(active=n_jobs > 0))
+        plan = Plan(points, levels, ids, opened, rerun_failures, entropy)
+        # In this process a Ctrl-C must reach the simulator itself.
+        watch = stack.enter_context(_deferred_interrupt(active=not isinstance(engine, InProcess)))
         bar = Progress(len(plan), sim.name, progress)
         stack.callback(bar.close)
-        for outcomes in execute(
-            sim,
-            plan.tasks(),
-            n_jobs=n_jobs,
-            timeout=timeout,
-            retries=retries,
-            memory=memory,
-            stop=lambda: watch.interrupted,
-        ):
-            opened.add(plan.claim(outcomes))
+        for outcomes in execute(engine, plan, stop=lambda: watch.interrupted):
+            opened.add(plan.match(outcomes))
+            opened.keep_claims()
             done = sum(1 for outcome in outcomes if outcome.status == "done")
             bar.add(done, len(outcomes) - done)
             if on_failure == "abort" and done < len(outcomes):
@@ -144,77 +160,38 @@ def run(
         return replace(runs, design=made) if made else runs
 
 
-class _Plan:
-    """Which rows of a design are still to be run, and the number of each in the store."""
-
-    def __init__(
-        self, points: pd.DataFrame, ids: list[str], store: RunStore, rerun_failures: bool, entropy: int | None
-    ) -> None:
-        ended = store.statuses()
-        settled = {key for key, status in ended.items() if status == "done" or not rerun_failures}
-        first = store.next_number()
-        self._points = points
-        self._ids = ids
-        self._entropy = entropy
-        self._rows: dict[str, int] = {}
-        for row, key in enumerate(ids):
-            if key not in settled:
-                self._rows.setdefault(key, row)
-        self._numbers = {key: first + position for position, key in enumerate(self._rows)}
-        self._open: dict[str, Task] = {}
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def tasks(self) -> Iterator[Task]:
-        names = list(self._points.columns)
-        # Python numbers, as a simulator's author expects them: `n` as a range's end, a bool that is True.
-        columns = [self._points[name].to_numpy() for name in names]
-        for key, row in self._rows.items():
-            inputs = {n: _python_value(column[row]) for n, column in zip(names, columns, strict=True)}
-            seed = None if self._entropy is None else _derived_seed(self._entropy, key)
-            task = Task(key, inputs, seed)
-            self._open[key] = task
-            yield task
-
-    def claim(self, outcomes: list[Outcome]) -> list[tuple[int, Task, Outcome]]:
-        return [(self._numbers[o.id], self._open.pop(o.id), o) for o in outcomes]
+def _check_count(name: str, value: Any, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{name} must be a whole number, got {value!r}")
+    if value < least:
+        raise ValueError(f"{name} must {'not be negative' if least == 0 else f'be at least {least}'}, got {value}")
 
 
-def _python_value(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def run_ids(space: Space, points: pd.DataFrame, replicates: bool = False) -> list[str]:
-    """A key for every row that depends on its values only, so that a run is recognised wherever it comes from.
-
-    With `replicates` the k-th of several equal rows gets a key of its own.
-    """
-    numeric = [name for name, p in space.items() if p.dtype is not object]
-    others = [name for name in space if name not in numeric]
-    # Adding 0.0 makes one zero of the two that IEEE has.
-    matrix = points[numeric].to_numpy(dtype="<f8") + 0.0 if numeric else np.empty((len(points), 0))
-    texts = ["\x00".join(map(repr, row)) for row in points[others].to_numpy(dtype=object)] if others else None
-    seen: dict[bytes, int] = {}
-    out = []
-    for row, numbers in enumerate(np.ascontiguousarray(matrix)):
-        content = numbers.tobytes() + (texts[row].encode() if texts else b"")
-        if replicates:
-            count = seen.get(content, 0)
-            seen[content] = count + 1
-            content += f"#{count}".encode() if count else b""
-        out.append(hashlib.blake2b(content, digest_size=12).hexdigest())
-    return out
+def _points_and_levels(sim: Simulator, design: Any, level: int | None) -> tuple[pd.DataFrame, NDArray[np.int64]]:
+    """The design's points, and the level of each from the argument, the design's column ``level``, or 0."""
+    known = levels_of(sim)
+    if level is not None and not known:
+        raise ValueError(f"level={level}, but simulator {sim.name!r} has no levels")
+    if not known:
+        points = sim.space.validate(design, "design")
+        return points, np.zeros(len(points), dtype=np.int64)
+    frame = design if isinstance(design, (pd.DataFrame, np.ndarray)) else pd.DataFrame(list(design))
+    column = None
+    if isinstance(frame, pd.DataFrame) and "level" in frame:
+        column = frame["level"].to_numpy()
+        frame = frame.drop(columns="level")
+    points = sim.space.validate(frame, "design")
+    chosen = np.zeros(len(points)) if column is None else column
+    if level is not None:
+        chosen = np.full(len(points), level)
+    unknown = [value for value in pd.unique(chosen) if value not in known]
+    if unknown:
+        raise ValueError(f"level {unknown[0]} of the design is none of simulator {sim.name!r}: {list(known)}")
+    return points, chosen.astype(np.int64)
 
 
 def _entropy(rng: int | None) -> int:
     return int(np.random.SeedSequence(rng).generate_state(1, np.uint64)[0])
-
-
-def _derived_seed(entropy: int, key: str) -> int:
-    """A run's own seed: the same for the same study seed and run, whatever the order and number of workers."""
-    digest = hashlib.blake2b(f"{entropy}/{key}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "little") >> 1
 
 
 class _Watch:

@@ -1,62 +1,66 @@
 """The run store: every run of one study in one database, committed before it is reported done.
 
-An SQLite file by default (write-ahead log, every commit synced to disk). The tables are written with SQLAlchemy Core,
-so that the same code serves any database it knows by URL.
+An SQLite file by default (write-ahead log, every commit synced to disk), or a PostgreSQL server that several processes
+write to. The tables are written with SQLAlchemy Core, so that one code serves both.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
+import logging
 import os
+import sqlite3
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
+from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, NoSuchModuleError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
 from surrogate.errors import StoreError, StoreMismatchError
+from surrogate.runs.claims import Claims
+from surrogate.runs.export import export
+from surrogate.runs.identity import describe_study, differences
+from surrogate.runs.lock import FileLock
 from surrogate.runs.outcome import Outcome, Task
 from surrogate.runs.provenance import describe_session
 from surrogate.runs.records import BOOK, Runs
+from surrogate.runs.tables import (
+    ARRAYS,
+    METADATA,
+    MIGRATIONS,
+    SCHEMA_VERSION,
+    SESSIONS,
+    STUDY,
+    from_cells,
+    input_columns,
+    runs_table,
+    scalar_columns,
+    storable,
+    to_cell,
+)
 from surrogate.simulation import Output, Series, Simulator, output_from_dict
-from surrogate.space import Categorical, Integer, Ordinal, Parameter, Real, Space
+from surrogate.space import Space
 
 __all__ = ["RunStore"]
-
-# Raised when the meaning of a table changes; a newer store is refused, an older one migrated.
-SCHEMA_VERSION = 1
 
 # Rows fetched at a time: bounds the memory that rows take before they become columns.
 FETCH_ROWS = 50_000
 
-_METADATA = sa.MetaData()
-_STUDY = sa.Table(
-    "study", _METADATA, sa.Column("key", sa.Text, primary_key=True), sa.Column("value", sa.Text, nullable=False)
-)
-_SESSIONS = sa.Table(
-    "sessions",
-    _METADATA,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("description", sa.Text, nullable=False),
-)
-_ARRAYS = sa.Table(
-    "arrays",
-    _METADATA,
-    sa.Column("run_id", sa.String(32), primary_key=True),
-    sa.Column("output", sa.String(255), primary_key=True),
-    sa.Column("dtype", sa.String(16), nullable=False),
-    sa.Column("shape", sa.Text, nullable=False),
-    sa.Column("data", sa.LargeBinary, nullable=False),
-)
+# How long a server that does not answer is asked again: a restart takes seconds, and what was finished waits for it.
+RECONNECT_SECONDS = 60.0
+
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
 
 
 class RunStore:
@@ -65,12 +69,19 @@ class RunStore:
     Parameters
     ----------
     target : str or Path
-        A file for SQLite, made if it is not there; a SQLAlchemy URL; or ``":memory:"``.
+        A file for SQLite, made if it is not there; the URL of a PostgreSQL database,
+        ``"postgresql+psycopg://user@host/name"``, for several writers; or ``":memory:"``.
 
     Raises
     ------
     StoreError
         If it cannot be opened, or was written by a newer version.
+
+    Notes
+    -----
+    A file has one writer at a time and any number of readers. On a server several processes may run one study: each
+    claims what it is about to run, so that no point is run twice, and claims of a process that died end by themselves
+    after a minute. SQLite is not for network file systems.
 
     Examples
     --------
@@ -81,13 +92,16 @@ class RunStore:
     def __init__(self, target: str | Path = ":memory:") -> None:
         # The URL of a file is that file: it gets the same lock and the same durable commits.
         self.target = str(target).removeprefix("sqlite:///")
-        self._lock: int | None = None
         self._runs: sa.Table[Any] | None = None
         self._space: Space | None = None
         self._outputs: tuple[Output, ...] = ()
         self._meta: dict[str, Any] = {}
         self._session: int | None = None
+        self._insert: str | None = None
+        is_file = self.target != ":memory:" and "://" not in self.target
+        self._lock = FileLock(Path(self.target)) if is_file else None
         self._engine = self._open()
+        self._claims = Claims(self._commit) if self._engine.dialect.name != "sqlite" else None
         with self._errors():
             self._read_study()
 
@@ -95,7 +109,7 @@ class RunStore:
 
     def _open(self) -> sa.Engine:
         if "://" in self.target:
-            return sa.create_engine(self.target)
+            return self._connect()
         if self.target == ":memory:":
             return sa.create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
         path = Path(self.target)
@@ -103,6 +117,8 @@ class RunStore:
             raise StoreError(f"{path} is a folder; name a file for the run store, e.g. {path / 'runs.db'}")
         if not path.parent.is_dir():
             raise StoreError(f"there is no folder {path.parent} for the run store {path.name}")
+        if path.exists() and not os.access(path.parent, os.W_OK):
+            return self._open_read_only(path)
         engine = sa.create_engine(sa.URL.create("sqlite", database=str(path)))
 
         @sa.event.listens_for(engine, "connect")
@@ -113,16 +129,36 @@ class RunStore:
 
         return engine
 
-    @property
-    def _file(self) -> Path | None:
-        return None if self.target == ":memory:" or "://" in self.target else Path(self.target)
+    def _open_read_only(self, path: Path) -> sa.Engine:
+        log = path.with_name(path.name + "-wal")
+        if log.exists() and log.stat().st_size:
+            raise StoreError(
+                f"run store {path} is in a folder that cannot be written to, and was not closed: its last runs are in "
+                f"{log.name}, which can be read only where it can be written. Copy both files elsewhere"
+            )
+        where = f"file:{quote(str(path.absolute()))}?immutable=1"
+        return sa.create_engine(
+            "sqlite://", creator=lambda: sqlite3.connect(where, uri=True, check_same_thread=False), poolclass=StaticPool
+        )
+
+    def _connect(self) -> sa.Engine:
+        try:
+            # Positional parameters: rows are handed over as tuples. The ping finds connections that a restart cut.
+            engine = sa.create_engine(self.target, pool_pre_ping=True, paramstyle="format")
+        except (NoSuchModuleError, ModuleNotFoundError, SQLAlchemyError) as error:
+            raise StoreError(
+                f"run store {self.target}: {error}. Use a file name, or postgresql+psycopg://user@host/database "
+                "with the extra: pip install 'surrogate-learn[distributed]'"
+            ) from error
+        if engine.dialect.name != "postgresql":
+            raise StoreError(f"run store {self.target}: a store is a file or a PostgreSQL database")
+        return engine
 
     def close(self) -> None:
         """Release the file; the store can be opened again."""
         self._engine.dispose()
         if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+            self._lock.release()
 
     def __enter__(self) -> RunStore:
         return self
@@ -141,15 +177,36 @@ class RunStore:
         try:
             yield
         except DBAPIError as error:
-            raise StoreError(f"run store {self.target}: {error.orig}") from error
+            raise StoreError(f"run store {self.target}: {str(error.orig).strip()}") from error
+
+    def _commit(self, work: Callable[[sa.Connection], _T]) -> _T:
+        """Do `work` in one transaction; if a server is away, again when it is back."""
+        until = time.monotonic() + RECONNECT_SECONDS
+        pause = 0.1
+        while True:
+            try:
+                with self._engine.begin() as connection:
+                    return work(connection)
+            except DBAPIError as error:
+                is_away = self._claims is not None and (
+                    error.connection_invalidated or isinstance(error, OperationalError)
+                )
+                if not is_away or time.monotonic() > until:
+                    raise StoreError(f"run store {self.target}: {str(error.orig).strip()}") from error
+                _log.warning("run store %s does not answer, trying again: %s", self.target, str(error.orig).strip())
+            time.sleep(pause)
+            pause = min(2 * pause, 2.0)
 
     # The study
 
     def _read_study(self) -> None:
         if not sa.inspect(self._engine).has_table("study"):
             return
-        with self._engine.connect() as connection:
-            found = {key: json.loads(value) for key, value in connection.execute(sa.select(_STUDY))}
+        try:
+            with self._engine.connect() as connection:
+                found = {key: json.loads(value) for key, value in connection.execute(sa.select(STUDY))}
+        except (OperationalError, ValueError) as error:
+            raise StoreError(f"{self.target} has a table 'study', but it is no run store: {error}") from error
         if not found:
             return
         if found["schema"] > SCHEMA_VERSION:
@@ -157,10 +214,10 @@ class RunStore:
                 f"run store {self.target} has schema {found['schema']}, this version reads up to {SCHEMA_VERSION}; "
                 "update surrogate-learn"
             )
-        self._meta = found
+        self._meta = {"levels": {}} | found
         self._space = Space.from_dict(found["space"])
         self._outputs = tuple(output_from_dict(out) for out in found["outputs"])
-        self._runs = _runs_table(self._space, self._outputs)
+        self._runs = runs_table(self._space, self._outputs, bool(self._meta["levels"]))
 
     @property
     def is_empty(self) -> bool:
@@ -205,84 +262,60 @@ class RunStore:
                 f"simulator {simulator.name!r}: parameter {taken[0]!r} is the name of a column that every run has "
                 f"({', '.join(BOOK)}); call it otherwise"
             )
-        self._acquire_lock()
-        if self.is_empty:
-            runs = _runs_table(simulator.space, simulator.outputs)
-            study = {
-                "schema": SCHEMA_VERSION,
-                "simulator": simulator.name,
-                "version": simulator.version,
-                "space": simulator.space.to_dict(),
-                "outputs": [out.to_dict() for out in simulator.outputs],
-                "created": time.time(),
-                "design": dict(design or {}),
-            }
-            with self._errors(), self._engine.begin() as connection:
-                _METADATA.create_all(connection)
-                runs.metadata.create_all(connection)
-                connection.execute(sa.insert(_STUDY), [{"key": k, "value": json.dumps(v)} for k, v in study.items()])
-            self._read_study()
-        else:
-            self._refuse_another(simulator)
+        self._open_for_writing(describe_study(simulator, design))
 
-    def _refuse_another(self, simulator: Simulator) -> None:
-        differs = []
-        if self.simulator != simulator.name:
-            differs.append(f"simulator {self.simulator!r}, not {simulator.name!r}")
-        if self.version != simulator.version:
-            differs.append(f"version {self.version!r}, not {simulator.version!r}")
-        if self.space.fingerprint != simulator.space.fingerprint:
-            differs.append("another space (" + _space_difference(self.space, simulator.space) + ")")
-        old, new = ([_identity(out) for out in outputs] for outputs in (self._outputs, simulator.outputs))
-        if [*map(str, self._outputs)] != [*map(str, simulator.outputs)]:
-            differs.append(f"outputs {[*map(str, self._outputs)]}, not {[*map(str, simulator.outputs)]}")
-        elif old != new:
-            name = next(was["name"] for was, now in zip(old, new, strict=True) if was != now)
-            differs.append(f"output {name!r} with another unit or coordinate")
+    def _open_for_writing(self, study: Mapping[str, Any]) -> None:
+        if self._lock is not None:
+            self._lock.acquire()
+        self._commit(lambda connection: self._create_or_migrate(connection, study))
+        self._read_study()
+        differs = differences(self._meta, study)
         if differs:
             raise StoreMismatchError(
                 f"run store {self.target} holds runs of {'; '.join(differs)}. Runs of different models are not mixed: "
                 "name another store for the new one, or delete the file to start again"
             )
 
-    def _acquire_lock(self) -> None:
-        if self._lock is not None or self._file is None:
+    def _create_or_migrate(self, connection: sa.Connection, study: Mapping[str, Any]) -> None:
+        if self._claims is not None:
+            # Two processes that make the tables at the same time would get in each other's way.
+            connection.execute(sa.text("SELECT pg_advisory_xact_lock(7215346)"))
+        METADATA.create_all(connection)
+        found = {key: json.loads(value) for key, value in connection.execute(sa.select(STUDY))}
+        if not found:
+            space, outputs = Space.from_dict(study["space"]), [output_from_dict(out) for out in study["outputs"]]
+            runs_table(space, outputs, bool(study["levels"])).metadata.create_all(connection)
+            connection.execute(sa.insert(STUDY), [{"key": k, "value": json.dumps(v)} for k, v in study.items()])
             return
-        path = self._file.with_name(self._file.name + ".lock")
-        try:
-            lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        except OSError as error:
-            raise StoreError(f"run store {self.target} cannot be written: {error.strerror} ({path})") from error
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            holder = os.read(lock, 200).decode(errors="replace").strip() or "another process"
-            os.close(lock)
-            raise StoreError(
-                f"run store {self.target} is being written by {holder}; wait until it ends, or use a database server "
-                "(store='postgresql+psycopg://...') for several writers"
-            ) from None
-        os.ftruncate(lock, 0)
-        os.pwrite(lock, f"process {os.getpid()}".encode(), 0)
-        self._lock = lock
+        for version in range(found["schema"], SCHEMA_VERSION):
+            for key, value in {**MIGRATIONS[version](connection), "schema": version + 1}.items():
+                connection.execute(sa.delete(STUDY).where(STUDY.c.key == key))
+                connection.execute(sa.insert(STUDY), {"key": key, "value": json.dumps(value)})
 
     # Writing
 
     def remember(self, key: str, make: Callable[[], Any]) -> Any:
         """The study's value for `key`; made, and stored for ever, the first time."""
         if key not in self._meta:
-            value = make()
-            with self._errors(), self._engine.begin() as connection:
-                connection.execute(sa.insert(_STUDY), {"key": key, "value": json.dumps(value)})
-            self._meta[key] = value
+            text = json.dumps(make())
+
+            def work(connection: sa.Connection) -> Any:
+                # Another process may have been first.
+                insert = self._dialect_insert(STUDY).values(key=key, value=text)
+                connection.execute(insert.on_conflict_do_nothing(index_elements=["key"]))
+                return json.loads(connection.execute(sa.select(STUDY.c.value).where(STUDY.c.key == key)).scalar_one())
+
+            self._meta[key] = self._commit(work)
         return self._meta[key]
 
-    def statuses(self) -> dict[str, str]:
-        """Status by run id."""
+    def statuses(self, ids: Sequence[str] | None = None) -> dict[str, str]:
+        """Status by run id, of all runs or of some."""
         table, _ = self._known()
+        query = sa.select(table.c.id, table.c.status)
+        if ids is not None:
+            query = query.where(table.c.id.in_(ids))
         with self._errors(), self._engine.connect() as connection:
-            rows = connection.execute(sa.select(table.c.id, table.c.status))
-            return {str(key): str(status) for key, status in rows}
+            return {str(key): str(status) for key, status in connection.execute(query)}
 
     def next_number(self) -> int:
         """The number that the next new run gets; runs are numbered in the order of their designs."""
@@ -290,6 +323,32 @@ class RunStore:
         with self._errors(), self._engine.connect() as connection:
             last = connection.execute(sa.select(sa.func.max(table.c.number))).scalar()
         return 0 if last is None else int(last) + 1
+
+    def claim(self, ids: Sequence[str], rerun_failures: bool = False) -> tuple[list[str], list[str]]:
+        """Reserve runs for this process.
+
+        Returns
+        -------
+        granted, held : list of str
+            What to run now, and what another process is running. What another process has ended is in neither.
+        """
+        if self._claims is None:
+            return list(ids), []  # a file has one writer
+        mine = self._claims.take(ids)
+        ended = {key for key, status in self.statuses(sorted(mine)).items() if status == "done" or not rerun_failures}
+        if ended:
+            self._commit(lambda connection: Claims.end(connection, sorted(ended)))
+        return [key for key in ids if key in mine and key not in ended], [key for key in ids if key not in mine]
+
+    def keep_claims(self) -> None:
+        """Tell the other processes that this one is alive; to be called every few seconds."""
+        if self._claims is not None:
+            self._claims.keep()
+
+    def release_claims(self) -> None:
+        """Let other processes run what this one has not."""
+        if self._claims is not None:
+            self._claims.release()
 
     def add(self, results: Iterable[tuple[int, Task, Outcome]]) -> None:
         """Commit outcomes; when this returns they are on the disk.
@@ -299,67 +358,167 @@ class RunStore:
         Parameters
         ----------
         results : iterable of (number, task, outcome)
+
+        Raises
+        ------
+        StoreError
+            If they cannot be committed, e.g. since the disk is full. They are then in another store, which the message
+            names, to be added with :meth:`merge`.
         """
-        table, space = self._known()
-        rows, arrays = [], []
-        inputs = [(column, name, space[name]) for name, column in zip(space, _input_columns(space), strict=True)]
-        scalars = _scalar_columns(self._outputs)
+        results = list(results)
+        if not results:
+            return
+        try:
+            self._add(results)
+        except StoreError as error:
+            raise self._rescued(results, error) from error
+
+    def _add(self, results: Sequence[tuple[int, Task, Outcome]]) -> None:
+        _, space = self._known()
+        inputs = [(name, space[name]) for name in space]
+        scalars = list(scalar_columns(self._outputs))
+        has_levels = bool(self._meta["levels"])
         series = [output for output in self._outputs if isinstance(output, Series)]
-        for number, task, outcome in results:
-            row = {
-                "id": task.id,
-                "number": number,
-                "status": outcome.status,
-                "error": _storable(outcome.error),
-                "seconds": outcome.seconds,
-                "attempt": outcome.attempt,
-                "seed": task.seed,
-                "started": outcome.started,
-            }
-            for column, name, parameter in inputs:
-                row[column] = _to_cell(parameter, task.inputs[name])
+        arrays = [
+            _array_row(task.id, output, outcome.outputs[output])
+            for _, task, outcome in results
+            if outcome.outputs
+            for output in series
+        ]
+
+        def row(session: int, number: int, task: Task, outcome: Outcome) -> tuple[Any, ...]:
             values = outcome.outputs or {}
-            for output, column in scalars.items():
-                row[column] = values.get(output)
-            for output in series:
-                if output in values:
-                    array = np.ascontiguousarray(values[output])
-                    arrays.append(
-                        {
-                            "run_id": task.id,
-                            "output": str(output),
-                            "dtype": array.dtype.str,
-                            "shape": json.dumps(array.shape),
-                            "data": array.tobytes(),
-                        }
-                    )
-            rows.append(row)
+            return (
+                task.id,
+                number,
+                outcome.status,
+                storable(outcome.error) if outcome.error else "",
+                outcome.seconds,
+                outcome.attempt,
+                task.seed,
+                outcome.started,
+                session,
+                *((task.level,) if has_levels else ()),
+                *[to_cell(parameter, task.inputs[name]) for name, parameter in inputs],
+                *[values.get(output) for output in scalars],
+            )
+
+        def work(connection: sa.Connection) -> int:
+            session = self._current_session(connection)
+            # Tuples for the driver as they are: preparing each row costs more than a cheap run.
+            connection.exec_driver_sql(self._insert_runs(), [row(session, *result) for result in results])
+            if arrays:
+                connection.execute(self._upsert(ARRAYS), arrays)
+            if self._claims is not None:
+                Claims.end(connection, [task.id for _, task, _ in results])
+            return session
+
+        self._session = self._commit(work)
+
+    def _insert_runs(self) -> str:
+        """The statement that adds runs, with a place for each column in the table's order."""
+        if self._insert is None:
+            table, _ = self._known()
+            names = [column.name for column in table.c]
+            compiled = self._upsert(table, keep_done=True).compile(dialect=self._engine.dialect, column_keys=names)
+            self._insert = str(compiled)
+        return self._insert
+
+    def _rescued(self, results: Sequence[tuple[int, Task, Outcome]], error: StoreError) -> StoreError:
+        """Keep what could not be committed somewhere else, and the error that says where."""
+        handle, name = tempfile.mkstemp(prefix="surrogate-rescued-", suffix=".db")
+        os.close(handle)
+        try:
+            with RunStore(name) as other:
+                other._open_for_writing(self._meta)
+                other._add(results)
+        except Exception as second:
+            return StoreError(f"{error}. {len(results)} finished runs are lost: {name}: {second}")
+        return StoreError(
+            f"{error}. The {len(results)} runs that had just ended are in {name}: when the cause is mended, "
+            f"RunStore({self.target!r}).merge({name!r}) adds them"
+        )
+
+    def merge(self, other: RunStore | str | Path) -> int:
+        """Add the runs of another store of the same simulator, with who ran them.
+
+        Parameters
+        ----------
+        other : RunStore, str or Path
+
+        Returns
+        -------
+        int
+            How many runs were added, or replaced a run that was not done.
+
+        Raises
+        ------
+        StoreMismatchError
+            If the other store holds runs of another simulator, version, space or outputs.
+        """
+        source = other if isinstance(other, RunStore) else RunStore(other)
+        was_open = self._lock is not None and self._lock.is_held
+        try:
+            theirs, _ = source._known()
+            self._open_for_writing(source._meta)
+            known, first = self.statuses(), self.next_number()
+            added, sessions = 0, {}
+            for key, description in source._sessions():
+                sessions[key] = self._commit(lambda c, d=description: _add_session(c, d))  # type: ignore[misc]
+            query = sa.select(theirs).order_by(theirs.c.number)
+            with source._errors(), source._engine.connect() as connection:
+                stream = connection.execution_options(stream_results=True).execute(query)
+                while found := stream.mappings().fetchmany(FETCH_ROWS):
+                    better = [
+                        {**row, "session": sessions.get(row["session"]), "number": row["number"] + first}
+                        for row in found
+                        if row["id"] not in known or (known[row["id"]] != "done" and row["status"] == "done")
+                    ]
+                    self._copy(source, better)
+                    added += len(better)
+            return added
+        finally:
+            if source is not other:
+                source.close()
+            if self._lock is not None and not was_open:
+                self._lock.release()
+
+    def _copy(self, source: RunStore, rows: Sequence[Mapping[str, Any]]) -> None:
         if not rows:
             return
-        with self._errors(), self._engine.begin() as connection:
-            session = self._current_session(connection)
-            for row in rows:
-                row["session"] = session
-            connection.execute(self._upsert(table, keep_done=True), rows)
+        ids = [row["id"] for row in rows]
+        with source._engine.connect() as connection:
+            arrays = [
+                dict(found)
+                for start in range(0, len(ids), 500)
+                for found in connection.execute(
+                    sa.select(ARRAYS).where(ARRAYS.c.run_id.in_(ids[start : start + 500]))
+                ).mappings()
+            ]
+
+        def work(connection: sa.Connection) -> None:
+            connection.exec_driver_sql(self._insert_runs(), [tuple(row.values()) for row in rows])
             if arrays:
-                connection.execute(self._upsert(_ARRAYS), arrays)
-        self._session = session
+                connection.execute(self._upsert(ARRAYS), arrays)
+
+        self._commit(work)
 
     def _current_session(self, connection: sa.Connection) -> int:
         """The id of this process's entry in the sessions, made with the first runs it stores."""
         if self._session is not None:
             return self._session
-        made = connection.execute(sa.insert(_SESSIONS).values(description=json.dumps(describe_session())))
-        key = made.inserted_primary_key
-        return int(key[0]) if key else 0
+        return _add_session(connection, json.dumps(describe_session()))
+
+    def _dialect_insert(self, table: sa.Table[Any]) -> Any:
+        return postgresql.insert(table) if self._claims is not None else sqlite.insert(table)
 
     def _upsert(self, table: sa.Table[Any], keep_done: bool = False) -> Any:
-        insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
-        statement = insert(table)
+        statement = self._dialect_insert(table)
         keys = [column.name for column in table.primary_key]
         # A run keeps the number that it got first.
         changed = {c.name: statement.excluded[c.name] for c in table.c if c.name not in (*keys, "number")}
-        better = sa.or_(table.c.status != "done", statement.excluded.status == "done") if keep_done else None
+        done: Any = sa.literal_column("'done'")
+        better = sa.or_(table.c.status != done, statement.excluded.status == done) if keep_done else None
         return statement.on_conflict_do_update(index_elements=keys, set_=changed, where=better)
 
     # Reading
@@ -380,11 +539,12 @@ class RunStore:
             If the store is empty.
         """
         table, space = self._known()
-        scalars = _scalar_columns(self._outputs)
-        columns = [table.c[name] for name in ("id", *BOOK, *_input_columns(space), *scalars.values())]
+        scalars = scalar_columns(self._outputs)
+        book_names = [*BOOK, *(["level"] if self._meta["levels"] else [])]
+        columns = [table.c[name] for name in ("id", *book_names, *input_columns(space), *scalars.values())]
         read = self._read_columns(sa.select(*columns).order_by(table.c.number))
-        frame = {name: _from_cells(p, read[column]) for (name, p), column in zip(space.items(), _input_columns(space))}
-        for name in BOOK:
+        frame = {name: from_cells(p, read[column]) for (name, p), column in zip(space.items(), input_columns(space))}
+        for name in book_names:
             frame[name] = read[name]
         book = pd.DataFrame(frame)
         # A seed may need all 63 bits, which a float would round.
@@ -410,13 +570,24 @@ class RunStore:
             arrays=arrays,
             sessions=self.sessions(),
             design=dict(self._meta.get("design", {})),
+            levels={int(level): cost for level, cost in self._meta["levels"].items()},
         )
+
+    def export(self, path: str | Path) -> None:
+        """Write all runs to a file for other programs: ``.csv`` or ``.parquet``.
+
+        See :func:`surrogate.runs.export.export`.
+        """
+        export(self.runs(), path)
 
     def sessions(self) -> list[dict[str, Any]]:
         """Who added runs, oldest first: time, host, process, versions of packages."""
+        return [json.loads(description) for _, description in self._sessions()]
+
+    def _sessions(self) -> list[tuple[int, str]]:
         with self._errors(), self._engine.connect() as connection:
-            rows = connection.execute(sa.select(_SESSIONS.c.description).order_by(_SESSIONS.c.id))
-            return [json.loads(text) for (text,) in rows]
+            rows = connection.execute(sa.select(SESSIONS.c.id, SESSIONS.c.description).order_by(SESSIONS.c.id))
+            return [(int(key), str(description)) for key, description in rows]
 
     def _read_columns(self, query: Any) -> dict[str, list[Any]]:
         """A query's answer by column; rows are turned as they come, since tuples of a million runs fill the memory."""
@@ -436,92 +607,25 @@ class RunStore:
             return out
         place = {key: row for row, key in enumerate(ids)}
         with self._errors(), self._engine.connect() as connection:
-            for row in connection.execution_options(stream_results=True).execute(sa.select(_ARRAYS)):
+            for row in connection.execution_options(stream_results=True).execute(sa.select(ARRAYS)):
                 if row.run_id in place and row.output in out:
                     array = np.frombuffer(row.data, dtype=row.dtype).reshape(json.loads(row.shape))
                     out[row.output][place[row.run_id]] = array
         return out
 
 
-def _runs_table(space: Space, outputs: Sequence[Output]) -> sa.Table[Any]:
-    columns: list[sa.Column[Any]] = [
-        sa.Column("id", sa.String(32), primary_key=True),
-        sa.Column("number", sa.BigInteger, nullable=False, index=True),
-        sa.Column("status", sa.String(16), nullable=False),
-        sa.Column("error", sa.Text, nullable=False),
-        sa.Column("seconds", sa.Double),
-        sa.Column("attempt", sa.Integer, nullable=False),
-        sa.Column("seed", sa.BigInteger),
-        sa.Column("started", sa.Double),
-        sa.Column("session", sa.Integer),
-    ]
-    for column, parameter in zip(_input_columns(space), space.values(), strict=True):
-        kind = (
-            sa.Double if isinstance(parameter, Real) else sa.BigInteger if isinstance(parameter, Integer) else sa.Text
-        )
-        columns.append(sa.Column(column, kind))
-    columns += [sa.Column(column, sa.Double) for column in _scalar_columns(outputs).values()]
-    return sa.Table("runs", sa.MetaData(), *columns)
+def _array_row(run_id: str, output: str, value: Any) -> dict[str, Any]:
+    array = np.ascontiguousarray(value)
+    return {
+        "run_id": run_id,
+        "output": str(output),
+        "dtype": array.dtype.str,
+        "shape": json.dumps(array.shape),
+        "data": array.tobytes(),
+    }
 
 
-def _column_names(prefix: str, names: Iterable[str]) -> list[str]:
-    """Readable column names; numbered where a database could not tell them apart (case) or would cut them."""
-    taken: set[str] = set()
-    out = []
-    for position, name in enumerate(names):
-        column = f"{prefix}_{name}"
-        if column.lower() in taken or len(column.encode()) > 60 or "%" in column or "\x00" in column:
-            column = f"{prefix}_{position}_"
-        taken.add(column.lower())
-        out.append(column)
-    return out
-
-
-def _input_columns(space: Space) -> list[str]:
-    return _column_names("in", space)
-
-
-def _scalar_columns(outputs: Sequence[Output]) -> dict[Output, str]:
-    scalars = [output for output in outputs if not isinstance(output, Series)]
-    return dict(zip(scalars, _column_names("out", scalars), strict=True))
-
-
-def _identity(output: Output) -> dict[str, Any]:
-    """What must not change of an output whose values are stored: all but the words about it."""
-    return {key: value for key, value in output.to_dict().items() if key != "description"}
-
-
-def _storable(text: str) -> str:
-    """A text that every database takes: without NUL, and with odd bytes of file names spelt out."""
-    return text.replace("\x00", "\\0").encode("utf-8", "backslashreplace").decode()
-
-
-def _to_cell(parameter: Parameter, value: Any) -> Any:
-    if isinstance(parameter, Real):
-        return float(value)
-    if isinstance(parameter, Integer):
-        return int(value)
-    return value if _is_text(parameter) else json.dumps(value)
-
-
-def _from_cells(parameter: Parameter, cells: list[Any]) -> Any:
-    if isinstance(parameter, (Ordinal, Categorical)):
-        values = cells if _is_text(parameter) else [json.loads(cell) for cell in cells]
-        return parameter.decode(parameter.codes(values))
-    return np.array(cells, dtype=parameter.dtype)
-
-
-def _is_text(parameter: Parameter) -> bool:
-    """Whether all values are text, and are stored as they are; others are stored as JSON."""
-    return isinstance(parameter, (Ordinal, Categorical)) and all(isinstance(value, str) for value in parameter.values)
-
-
-def _space_difference(old: Space, new: Space) -> str:
-    gone, come = [n for n in old if n not in new], [n for n in new if n not in old]
-    if gone or come:
-        return "; ".join(f"{word} {', '.join(names)}" for word, names in (("without", come), ("with", gone)) if names)
-    changed = [n for n in old if old[n].to_dict() != new[n].to_dict()]
-    if not changed:
-        return "parameters in another order"
-    name = changed[0]
-    return f"{name!r}: {old[name].allowed}, not {new[name].allowed}"
+def _add_session(connection: sa.Connection, description: str) -> int:
+    made = connection.execute(sa.insert(SESSIONS).values(description=description))
+    key = made.inserted_primary_key
+    return int(key[0]) if key else 0

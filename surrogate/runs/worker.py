@@ -17,14 +17,15 @@ import time
 from multiprocessing.connection import Connection
 from typing import Any
 
-from surrogate.runs.outcome import Outcome, describe_error, evaluate
+from surrogate.runs.outcome import Outcome, describe_error, evaluate_all, split_calls
 
-__all__ = ["BOARD_BYTES", "main"]
+__all__ = ["BOARD_BYTES", "IDLE", "SENDING", "main"]
 
-# The board is a page that parent and worker share: two doubles, the position in the current chunk of the task that is
-# running (-1: none) and when it began on the monotonic clock. It tells the parent, without a message a run, what a dead
-# worker was doing and when a deadline passes.
-BOARD_BYTES = 16
+# The board is a page that parent and worker share: three doubles, the position in the current chunk of the task that is
+# running (or IDLE or SENDING), when it began on the monotonic clock, and how many tasks the call answers. It tells the
+# parent, without a message a run, what a dead worker was doing and when a deadline passes.
+BOARD_BYTES = 24
+IDLE, SENDING = -1.0, -2.0
 
 # Outcomes are sent at once unless the last message is younger than this: a message costs more than a cheap run.
 FLUSH_SECONDS = 0.02
@@ -41,7 +42,7 @@ def main(connection_fd: int, board_fd: int, memory_bytes: int) -> None:
     faulthandler.enable()
     connection = Connection(connection_fd)
     board = memoryview(mmap.mmap(board_fd, BOARD_BYTES)).cast("d")
-    board[0] = -1.0
+    board[0] = IDLE
     try:
         simulator = pickle.loads(connection.recv_bytes())
     except EOFError:
@@ -66,26 +67,40 @@ def _run_chunk(simulator: Any, tasks: list[Any], connection: Connection, board: 
     unsent: list[Outcome] = []
     flushed = time.monotonic()
     process = os.getpid()
-    for position, task in enumerate(tasks):
-        now = time.monotonic()
-        board[1] = now
+    position = 0
+    for call in split_calls(simulator, tasks):
+        board[1] = time.monotonic()
+        board[2] = float(len(call))
         board[0] = float(position)
         try:
-            outcome = evaluate(simulator, task)
+            outcomes = evaluate_all(simulator, call)
         except BaseException as error:
-            outcome = Outcome(task.id, "failed", None, describe_error(error), time.time(), 0.0, task.attempt)
+            text, now = describe_error(error), time.time()
+            outcomes = [Outcome(task.id, "failed", None, text, now, 0.0, task.attempt) for task in call]
         if os.getpid() != process:
             # A child that the run forked came back through it: it must not answer in the worker's place.
             os._exit(0)
-        unsent.append(outcome)
+        unsent += outcomes
+        position += len(call)
         now = time.monotonic()
-        if now - flushed >= FLUSH_SECONDS or position == len(tasks) - 1:
+        if now - flushed >= FLUSH_SECONDS or position == len(tasks):
             # Off the board first: a run that is done must not be killed for the time its message takes.
-            board[0] = -1.0
+            board[0] = SENDING
             _forget_old_output()
-            connection.send_bytes(pickle.dumps(("outcomes", unsent), protocol=pickle.HIGHEST_PROTOCOL))
+            connection.send_bytes(_packed(unsent))
+            board[0] = IDLE
             unsent = []
             flushed = now
+
+
+def _packed(outcomes: list[Outcome]) -> bytes:
+    try:
+        return pickle.dumps(("outcomes", outcomes), protocol=pickle.HIGHEST_PROTOCOL)
+    except MemoryError:
+        # The answers fit into the allowed memory, their copy for the pipe does not.
+        error = "MemoryError: no memory left to send the answer"
+        lost = [o if o.outputs is None else o._replace(status="failed", outputs=None, error=error) for o in outcomes]
+        return pickle.dumps(("outcomes", lost), protocol=pickle.HIGHEST_PROTOCOL)
 
 
 def _forget_old_output() -> None:

@@ -5,14 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import cloudpickle
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -20,65 +15,6 @@ import surrogate as sg
 from surrogate.runs.progress import Progress
 
 from . import sims
-
-FAULTS = {
-    "raise": ("failed", "ValueError: no square of 0.5"),
-    "sysexit": ("failed", "SystemExit: 5"),
-    "exit": ("crashed", "exited with code 3"),
-    "segv": ("crashed", "killed by SIGSEGV"),
-    "kill": ("crashed", "killed by SIGKILL"),
-    "hang": ("timeout", "no answer within the timeout of 1 s"),
-    "nan": ("invalid", "output 'square' is nan"),
-    "inf": ("invalid", "series 'wave' is inf at time = 1"),
-    "shape": ("invalid", r"series 'wave' must have shape (3,), got (4,)"),
-    "missing": ("invalid", "missing output 'wave'"),
-    "extra": ("invalid", "unknown output 'cube'"),
-    "text": ("invalid", "output 'square' must be one number, got 'large'"),
-}
-
-
-@pytest.fixture(scope="module")
-def faulty():
-    """One run of every fault among ten good ones, on two workers."""
-    good = [{"x": i / 20, "mode": "ok"} for i in range(10)]
-    bad = [{"x": 0.5, "mode": mode} for mode in FAULTS]
-    order = [*good[:3], *bad[:6], *good[3:6], *bad[6:], *good[6:]]
-    return sg.run(sims.misbehaving, order, n_jobs=2, timeout=1)
-
-
-@pytest.mark.parametrize("mode", FAULTS)
-def test_a_fault_is_recorded_with_its_cause(faulty, mode):
-    row = faulty.failures[faulty.failures["mode"] == mode].iloc[0]
-    status, error = FAULTS[mode]
-    assert row["status"] == status
-    assert error in row["error"]
-
-
-def test_faults_cost_only_their_own_runs(faulty):
-    assert len(faulty) == 10 + len(FAULTS)
-    assert faulty.counts["done"] == 10
-    np.testing.assert_array_equal(faulty.outputs["square"], faulty.inputs["x"] ** 2)
-    np.testing.assert_array_equal(faulty.series("wave"), np.outer(faulty.inputs["x"], [0, 1, 2]))
-    assert list(faulty.series("wave").columns) == [0.0, 1.0, 2.0]
-
-
-def test_a_hung_run_is_killed_with_its_children(faulty):
-    # The search must not find itself: the pattern is no part of pgrep's own name.
-    assert subprocess.run(["pgrep", "-f", "sleep 600.125"], capture_output=True).returncode == 1
-
-
-def test_an_error_shows_the_simulators_own_frames_only(faulty):
-    error = faulty.failures.set_index("mode").loc["raise", "error"]
-    assert "sims.py" in error
-    assert "surrogate/runs" not in error
-    assert "surrogate/simulation.py" not in error
-
-
-def test_health_counts_causes(faulty):
-    health = faulty.health()
-    assert health.loc["done", "runs"] == 10
-    assert health.loc["timeout", "commonest_cause"] == "no answer within the timeout of 1 s"
-    assert health["runs"].sum() == len(faulty)
 
 
 def test_this_process_gives_the_same_as_workers():
@@ -123,22 +59,6 @@ def test_failed_runs_are_tried_again_only_when_asked(tmp_path):
     forced = sg.run(sims.misbehaving, design, store=store, n_jobs=0, rerun_failures=True)
     assert forced.table["started"][0] > first.table["started"][0]
     assert forced.table["started"][1] == first.table["started"][1]
-
-
-@pytest.mark.parametrize("n_jobs", [0, 1])
-def test_a_flaky_run_passes_on_the_second_try(tmp_path, n_jobs):
-    mark = tmp_path / "tried"
-
-    @sg.simulator(space=sg.Space(x=sg.Real(0, 1)), outputs=["y"])
-    def flaky(x):
-        if not mark.exists():
-            mark.touch()
-            raise RuntimeError("licence server busy")
-        return {"y": x}
-
-    runs = sg.run(flaky, [{"x": 0.5}], retries=1, n_jobs=n_jobs)
-    assert runs.counts["done"] == 1
-    assert runs.table["attempt"].tolist() == [2]
 
 
 def test_abort_stops_at_the_first_failure_and_keeps_what_was_done(tmp_path):
@@ -219,81 +139,6 @@ def test_a_bad_design_runs_nothing(tmp_path):
 def test_bad_options_are_named(options, error, message):
     with pytest.raises(error, match=message):
         sg.run(sims.noisy, [{"x": 0.5}], **options)
-
-
-SLOW_STUDY = """
-import sys
-import surrogate as sg
-from tests.runs import sims
-design = sg.sobol(sims.counted.space, 400, rng=0).assign(log="count.txt")
-if __name__ == "__main__":
-    sg.run(sims.counted, design, store="runs.db", n_jobs=2)
-    print("all done")
-"""
-
-
-def start(folder: Path) -> subprocess.Popen[str]:
-    (folder / "script.py").write_text(SLOW_STUDY)
-    path = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
-    process = subprocess.Popen(
-        [sys.executable, "script.py"],
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": path},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    until = time.monotonic() + 60
-    while time.monotonic() < until and not (folder / "count.txt").exists():
-        time.sleep(0.05)
-    time.sleep(0.7)
-    return process
-
-
-def children(process: subprocess.Popen[str]) -> list[int]:
-    """Its workers and their guardian, now: other tests have workers of their own."""
-    listed = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True).stdout
-    return [int(pid) for pid in listed.split()]
-
-
-def alive(pids: list[int]) -> list[int]:
-    return [pid for pid in pids if Path(f"/proc/{pid}").exists()]
-
-
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_a_stopped_study_keeps_what_was_finished_and_goes_on(tmp_path, sent):
-    process = start(tmp_path)
-    started = children(process)
-    assert len(started) == 3
-    process.send_signal(sent)
-    began = time.monotonic()
-    _, errors = process.communicate(timeout=10)
-    assert time.monotonic() - began < 5
-    assert process.returncode != 0
-    if sent != signal.SIGKILL:
-        assert "KeyboardInterrupt" in errors
-    while alive(started) and time.monotonic() - began < 5:
-        time.sleep(0.1)
-    assert not alive(started)
-
-    begun = (tmp_path / "count.txt").read_text().splitlines()
-    stored = sg.RunStore(tmp_path / "runs.db").runs()
-    assert 0 < len(stored) < 400
-    # Begun and not stored: at most what the two workers had in hand and not delivered.
-    assert len(begun) - len(stored) <= (8 if sent == signal.SIGKILL else 2)
-
-    resumed = subprocess.run(
-        [sys.executable, "script.py"],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert "all done" in resumed.stdout
-    assert sg.RunStore(tmp_path / "runs.db").runs().counts["done"] == 400
-    again = (tmp_path / "count.txt").read_text().splitlines()[len(begun) :]
-    assert len(again) == 400 - len(stored)
 
 
 def test_progress_line_tells_counts_and_failures():

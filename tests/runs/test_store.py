@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import pickle
 import sqlite3
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 
 import surrogate as sg
 from surrogate.runs.outcome import Outcome, Task
-from surrogate.runs.run import run_ids
+from surrogate.runs.plan import run_ids
 
 SPACE = sg.Space(
     {
@@ -216,3 +218,115 @@ def test_run_ids_are_equal_exactly_for_equal_rows(u):
     assert len(set(numbered)) == len(rows)
     # The first of equal rows keeps the plain id, whatever else the design holds.
     assert numbered[0] == ids[0]
+
+
+def test_a_store_of_version_1_is_read_and_brought_up_to_date(tmp_path):
+    # Written by the first release; its simulator has a seed, a failure and a series.
+    path = tmp_path / "old.db"
+    with sqlite3.connect(path) as database:
+        database.executescript((Path(__file__).parent / "data" / "store_version_1.sql").read_text())
+    before = sg.RunStore(path).runs()
+    assert before.counts == {"done": 2, "failed": 1, "timeout": 0, "crashed": 0, "invalid": 0}
+    assert before.levels == {}
+
+    def old(x, n, kind, seed):
+        return {"y": x * n, "w": [x, n]}
+
+    outputs = ["y", sg.Series("w", at=[0.0, 1.0], coordinate="time")]
+    simulator = sg.simulator(space=before.space, outputs=outputs, name="old", version="1")(old)
+    design = [{"x": 0.5, "n": 2, "kind": "a"}, {"x": 0.75, "n": 1, "kind": "a"}]
+    after = sg.run(simulator, design, store=path, n_jobs=0)
+    assert after.outputs["y"].tolist() == [1.0, 0.75]
+    assert after.table["seed"][0] == before.table["seed"][0]
+    with sqlite3.connect(path) as database:
+        assert database.execute("SELECT value FROM study WHERE key = 'schema'").fetchone() == ("2",)
+        assert database.execute("SELECT count(*) FROM claims").fetchone() == (0,)
+
+
+def rows(*numbers, status="done", y=1.0):
+    points = SPACE.from_unit(np.random.default_rng(1).random((10, 6))).to_dict("records")
+    return [(i, Task(f"{i}", points[i]), outcome(f"{i}", status, y=y, trace=(i, y))) for i in numbers]
+
+
+def test_merged_stores_hold_each_run_once_and_the_better_of_two(tmp_path):
+    with sg.RunStore(tmp_path / "a.db") as first, sg.RunStore(tmp_path / "b.db") as second:
+        for store in (first, second):
+            store.open_study(SIMULATOR)
+        first.add(rows(0, 1) + rows(2, status="crashed"))
+        second.add(rows(1, 2, 3, y=7.0) + rows(4, status="failed"))
+    merged = sg.RunStore(tmp_path / "c.db")
+    assert merged.merge(tmp_path / "a.db") == 3
+    assert merged.merge(tmp_path / "b.db") == 3
+    assert merged.merge(tmp_path / "b.db") == 0
+    runs = merged.runs()
+    assert runs.outputs["y"].tolist() == [1.0, 1.0, 7.0, 7.0]
+    # The series belongs to the run that was kept.
+    np.testing.assert_array_equal(runs.series("trace"), [[0, 1], [1, 1], [2, 7], [3, 7]])
+    assert runs.counts["failed"] == 1
+    assert len(runs.sessions) == 3  # the second merge of b told of b's session once more
+    other = sg.RunStore(tmp_path / "other.db")
+    other.open_study(changed(version="2"))
+    with pytest.raises(sg.StoreMismatchError, match="version '1', not '2'"):
+        merged.merge(other)
+
+
+def test_exported_files_hold_all_runs(tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    store = sg.RunStore(tmp_path / "a.db")
+    store.open_study(SIMULATOR)
+    store.add(rows(0, 1) + rows(2, status="failed"))
+    runs = store.runs()
+    store.export(tmp_path / "runs.csv")
+    read = pd.read_csv(tmp_path / "runs.csv")
+    assert read["x"].tolist() == runs.table["x"].tolist()
+    assert read["trace[1]"].tolist()[:2] == [1.0, 1.0]
+    assert read["trace[1]"].isna().tolist() == [False, False, True]
+    assert read["status"].tolist() == ["done", "done", "failed"]
+    store.export(tmp_path / "runs.parquet")
+    table = parquet.read_table(tmp_path / "runs.parquet")
+    assert table.column("trace").to_pylist() == [[0.0, 1.0], [1.0, 1.0], None]
+    about = json.loads(table.schema.metadata[b"surrogate"])
+    assert sg.Space.from_dict(about["space"]) == SPACE
+    assert about["simulator"] == "echo"
+    with pytest.raises(ValueError, match=r"use \.csv or \.parquet"):
+        store.export(tmp_path / "runs.xlsx")
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.tuples(st.integers(0, 9), st.booleans()), min_size=2, max_size=30))
+def test_failure_regions_have_the_best_range_of_all(pairs):
+    @sg.simulator(space=sg.Space(n=sg.Integer(0, 9)), outputs=["y"])
+    def fails(n, seed):
+        return {"y": 0.0}
+
+    store = sg.RunStore()
+    store.open_study(fails)
+    done = {"y": 0.0}
+    store.add(
+        (i, Task(str(i), {"n": n}, 1), Outcome(str(i), "failed" if bad else "done", None if bad else done, "", 0, 0, 1))
+        for i, (n, bad) in enumerate(pairs)
+    )
+    regions = store.runs().failure_regions()
+    n, bad = (np.array(column) for column in zip(*pairs, strict=True))
+    if bad.all() or not bad.any():
+        assert regions.empty
+        return
+    every = [((n >= a) & (n <= b)) for a in range(10) for b in range(a, 10)]
+    best = max((bad[inside] - bad.mean()).sum() / len(n) for inside in every)
+    assert regions["wracc"][0] == pytest.approx(best)
+
+
+def test_long_even_series_are_described_by_their_ends():
+    even = sg.Series("s", at=np.linspace(0, 1, 5000), unit="m")
+    assert even.to_dict()["at"] == {"from": 0.0, "to": 1.0, "n": 5000}
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(even)).at, even.at)
+    uneven = sg.Series("s", at=np.geomspace(1, 2, 5000))
+    assert len(uneven.to_dict()["at"]) == 5000
+
+
+def test_a_foreign_database_is_named(tmp_path):
+    with sqlite3.connect(tmp_path / "other.db") as database:
+        database.execute("CREATE TABLE study (name TEXT)")
+        database.execute("INSERT INTO study VALUES ('a')")
+    with pytest.raises(sg.StoreError, match="no run store"):
+        sg.RunStore(tmp_path / "other.db")

@@ -1,0 +1,64 @@
+"""Whose runs a store holds: the simulator as it is described in the store, and what tells two of them apart."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from surrogate.runs.tables import SCHEMA_VERSION
+from surrogate.simulation import Output, Simulator, levels_of, output_from_dict
+from surrogate.space import Space
+
+__all__ = ["describe_study", "differences"]
+
+
+def describe_study(simulator: Simulator, design: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """What a store says of the simulator whose runs it holds, ready for JSON."""
+    return {
+        "schema": SCHEMA_VERSION,
+        "simulator": simulator.name,
+        "version": simulator.version,
+        "space": simulator.space.to_dict(),
+        "outputs": [out.to_dict() for out in simulator.outputs],
+        "levels": {str(level): cost for level, cost in levels_of(simulator).items()},
+        "created": time.time(),
+        "design": dict(design or {}),
+    }
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Why the runs of two studies must not be mixed; units of inputs, costs and words about things may differ."""
+    out = []
+    if old["simulator"] != new["simulator"]:
+        out.append(f"simulator {old['simulator']!r}, not {new['simulator']!r}")
+    if old["version"] != new["version"]:
+        out.append(f"version {old['version']!r}, not {new['version']!r}")
+    was, now = Space.from_dict(old["space"]), Space.from_dict(new["space"])
+    if was.fingerprint != now.fingerprint:
+        out.append("another space (" + _space_difference(was, now) + ")")
+    outputs = [[output_from_dict(entry) for entry in study["outputs"]] for study in (old, new)]
+    names = [[str(output) for output in side] for side in outputs]
+    if names[0] != names[1]:
+        out.append(f"outputs {names[0]}, not {names[1]}")
+    else:
+        changed = [str(a) for a, b in zip(*outputs, strict=True) if _without_words(a) != _without_words(b)]
+        out += [f"output {name!r} with another unit or coordinate" for name in changed[:1]]
+    if set(old["levels"]) != set(new["levels"]):
+        out.append(f"levels {sorted(old['levels'])}, not {sorted(new['levels'])}")
+    return out
+
+
+def _without_words(output: Output) -> dict[str, Any]:
+    return {key: value for key, value in output.to_dict().items() if key != "description"}
+
+
+def _space_difference(old: Space, new: Space) -> str:
+    gone, come = [n for n in old if n not in new], [n for n in new if n not in old]
+    if gone or come:
+        return "; ".join(f"{word} {', '.join(names)}" for word, names in (("without", come), ("with", gone)) if names)
+    changed = [n for n in old if old[n].to_dict() != new[n].to_dict()]
+    if not changed:
+        return "parameters in another order"
+    name = changed[0]
+    return f"{name!r}: {old[name].allowed}, not {new[name].allowed}"

@@ -1,0 +1,72 @@
+"""The examples do what their READMEs say."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import surrogate as sg
+from surrogate.cli import main
+from tests.conftest import REPOSITORY
+from tests.servers import environment, free_port, wait_for
+
+
+@pytest.fixture
+def example(tmp_path, request):
+    """A copy of an example's folder, so that its stores and reports lie in a temporary one; with fewer runs."""
+    name, runs = request.param
+    source = REPOSITORY / "examples" / name
+    copied = tmp_path / name
+    shutil.copytree(source, copied, ignore=shutil.ignore_patterns("runs.db*", "*.html", "__pycache__"))
+    study = copied / "study.toml"
+    lines = [f"n = {runs}" if line.startswith("n = ") else line for line in study.read_text().splitlines()]
+    study.write_text("\n".join(lines))
+    return copied
+
+
+@pytest.mark.skipif(shutil.which("ngspice") is None, reason="ngspice is not installed")
+@pytest.mark.parametrize("example", [("external_program", 64)], indirect=True)
+def test_external_program(example):
+    assert main(["run", str(example / "study.toml")]) == 0
+    assert (example / "report.html").stat().st_size > 50_000
+    with sg.RunStore(example / "runs.db") as store:
+        runs = store.runs()
+    assert runs.counts["done"] == 64
+    x = runs.inputs
+    damping = x["resistance"] / 2 * np.sqrt(x["capacitance"] / x["inductance"])
+    swings = damping < 0.8  # beyond, the peak is hardly one, or comes after the simulated millisecond
+    damping = damping[swings]
+    exact = 1 + np.exp(-np.pi * damping / np.sqrt(1 - damping**2))
+    assert swings.sum() > 20
+    np.testing.assert_allclose(runs.outputs["peak"][swings], exact, rtol=1e-3)
+    # The table is the same simulation: where its highest value is, the printed peak is.
+    np.testing.assert_allclose(runs.series("voltage").max(axis=1)[swings], runs.outputs["peak"][swings], rtol=0.01)
+
+    subprocess.run([sys.executable, example / "picture.py", example / "out.png"], check=True, env=environment())
+    assert (example / "out.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("example", [("umbridge", 32)], indirect=True)
+def test_umbridge(example, monkeypatch):
+    port = free_port()
+    server = subprocess.Popen([sys.executable, example / "server.py", str(port)], env=environment())
+    try:
+        monkeypatch.setenv("AIRFOIL_URL", f"http://127.0.0.1:{port}")
+        wait_for(port)
+        assert main(["run", str(example / "study.toml")]) == 0
+    finally:
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(timeout=10) == 0
+    with sg.RunStore(example / "runs.db") as store:
+        runs = store.runs()
+    assert runs.counts["done"] == 32
+    here = sg.load_simulator("airfoil")
+    for i in range(3):
+        expected = here(**runs.inputs.iloc[i].to_dict())
+        assert runs.outputs["lift"].iloc[i] == expected["lift"]
+        np.testing.assert_array_equal(runs.series("pressure").iloc[i], expected["pressure"])

@@ -1,0 +1,123 @@
+"""The same store on a server, with several processes on one study."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import surrogate as sg
+from surrogate.runs import claims
+
+from . import sims
+
+DESIGN = sg.sobol(sims.counted.space, 120, rng=0).assign(log="")
+
+SCRIPT = """
+import sys
+import surrogate as sg
+from tests.runs import sims
+design = sg.sobol(sims.counted.space, 120, rng=0).assign(log="count.txt")
+runs = sg.run(sims.counted, design, store=sys.argv[1], n_jobs=1)
+print(runs.counts["done"])
+"""
+
+
+def launch(folder: Path, url: str) -> subprocess.Popen[str]:
+    path = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
+    return subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, url],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": path},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for(folder: Path, lines: int) -> None:
+    log, until = folder / "count.txt", time.monotonic() + 60
+    while (not log.exists() or len(log.read_text().splitlines()) < lines) and time.monotonic() < until:
+        time.sleep(0.02)
+
+
+def test_all_that_a_file_keeps_a_server_keeps(postgresql, tmp_path):
+    url = postgresql.new_database()
+    design = [{"x": 0.5, "mode": mode} for mode in ("ok", "raise", "nan")]
+    there = sg.run(sims.misbehaving, design, store=url, n_jobs=0)
+    here = sg.run(sims.misbehaving, design, store=tmp_path / "runs.db", n_jobs=0)
+    pd.testing.assert_frame_equal(there.outputs, here.outputs)
+    assert there.table["status"].tolist() == here.table["status"].tolist()
+    np.testing.assert_array_equal(there.series("wave"), here.series("wave"))
+    again = sg.run(sims.misbehaving, design, store=url, n_jobs=0)
+    assert again.table["started"].tolist() == there.table["started"].tolist()
+    with pytest.raises(sg.StoreMismatchError):
+        sg.run(sims.counted, DESIGN, store=url)
+    noisy = postgresql.new_database()
+    first = sg.run(sims.noisy, [{"x": 0.5}] * 2, store=noisy, rng=3, n_jobs=0)
+    assert first.table["seed"].is_unique
+    merged = sg.RunStore(tmp_path / "merged.db")
+    assert merged.merge(noisy) == 2
+    pd.testing.assert_frame_equal(merged.runs().outputs, first.outputs)
+
+
+def test_two_processes_share_a_study_without_running_a_point_twice(postgresql, tmp_path):
+    url = postgresql.new_database()
+    both = [launch(tmp_path, url) for _ in range(2)]
+    outputs = [process.communicate(timeout=120) for process in both]
+    assert [output.strip() for output, _ in outputs] == ["120", "120"], outputs
+    assert len((tmp_path / "count.txt").read_text().splitlines()) == 120
+    stored = sg.RunStore(url)
+    assert stored.runs().counts["done"] == 120
+    assert len(stored.sessions()) == 2
+    with stored._engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM claims").scalar() == 0
+
+
+def test_faults_a_process_that_dies_leaves_its_points_to_the_others(postgresql, tmp_path, monkeypatch):
+    url = postgresql.new_database()
+    process = launch(tmp_path, url)
+    wait_for(tmp_path, 10)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    stored = len(sg.RunStore(url).runs())
+    assert 0 < stored < 120
+    with sg.RunStore(url)._engine.begin() as connection:
+        held = connection.exec_driver_sql("SELECT count(*) FROM claims").scalar()
+        assert held > 0
+        # A minute passes.
+        connection.exec_driver_sql(f"UPDATE claims SET expires = expires - {claims.LEASE_SECONDS}")
+    runs = sg.run(sims.counted, DESIGN.assign(log=""), store=url, n_jobs=0)
+    assert runs.counts["done"] == 120
+    assert sg.run(sims.counted, DESIGN.assign(log="count.txt"), store=url, n_jobs=0).counts["done"] == 120
+
+
+def test_faults_a_server_that_is_restarted_loses_nothing(postgresql, tmp_path):
+    url = postgresql.new_database()
+    process = launch(tmp_path, url)
+    wait_for(tmp_path, 20)
+    before = len(sg.RunStore(url).runs())
+    postgresql.stop()
+    threading.Timer(1.5, postgresql.start).start()
+    output, errors = process.communicate(timeout=120)
+    assert output.strip() == "120", errors
+    assert "does not answer, trying again" in errors
+    runs = sg.RunStore(url).runs()
+    assert runs.counts["done"] == 120
+    assert before > 0
+    assert len((tmp_path / "count.txt").read_text().splitlines()) == 120
+
+
+def test_a_server_that_is_not_there_is_told():
+    with pytest.raises(sg.StoreError, match=r"(?i)connection.*refused"):
+        sg.RunStore("postgresql+psycopg://postgres@127.0.0.1:1/none")
+    with pytest.raises(sg.StoreError, match=r"a store is a file or a PostgreSQL database|No module named|plugin"):
+        sg.RunStore("mysql+nothing://localhost/none")
