@@ -23,6 +23,7 @@ from .errors import (
     StudyError,
     SurrogateError,
 )
+from .optimize.optimizer import Optimizer, Trial
 from .reports.page import report
 from .runs.records import Runs
 from .runs.run import RunAbortedError, run
@@ -49,6 +50,7 @@ __all__ = [
     "Integer",
     "InvalidInputError",
     "JSONParser",
+    "Optimizer",
     "Ordinal",
     "Output",
     "Parameter",
@@ -68,6 +70,7 @@ __all__ = [
     "Study",
     "StudyError",
     "SurrogateError",
+    "Trial",
     "UMBridgeServer",
     "UMBridgeSimulator",
     "available_simulators",

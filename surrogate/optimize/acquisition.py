@@ -13,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import erfcx, log_ndtr
+from scipy.special import erfcx, log_ndtr, ndtr
 
 from surrogate.optimize.surface import Surface
 
@@ -58,16 +58,18 @@ def log_improvement(score: FloatArray) -> tuple[FloatArray, FloatArray]:
     """
     s = np.asarray(score, dtype=float)
     log_pdf = -0.5 * s**2 - LOG_ROOT_2PI
+    value, slope = np.empty_like(s), np.empty_like(s)
     near = s > -1.0
-    middle = ~near & (s > FAR)
-    shape = np.empty_like(s)  # log h - log phi
-    cdf_ratio = np.exp(log_ndtr(s[near]) - log_pdf[near])
-    shape[near] = np.log1p(s[near] * cdf_ratio)
+    cdf = ndtr(s[near])
+    h = np.exp(log_pdf[near]) + s[near] * cdf
+    value[near], slope[near] = np.log(h), cdf / h
     # Phi / phi = sqrt(pi / 2) erfcx(-s / sqrt 2)
-    shape[middle] = np.log1p(s[middle] * np.sqrt(np.pi / 2) * erfcx(-s[middle] / np.sqrt(2.0)))
-    far = s <= FAR
-    shape[far] = -2.0 * np.log(-s[far])
-    return log_pdf + shape, np.exp(log_ndtr(s) - log_pdf - shape)
+    far = ~near
+    ratio = np.sqrt(np.pi / 2) * erfcx(-s[far] / np.sqrt(2.0))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        shape = np.where(s[far] > FAR, np.log1p(s[far] * ratio), -2.0 * np.log(-s[far]))
+    value[far], slope[far] = log_pdf[far] + shape, ratio * np.exp(-shape)
+    return value, slope
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,7 +19,7 @@ from surrogate.optimize.encoding import Encoding
 from surrogate.optimize.goals import Goals
 from surrogate.optimize.levels import Levels
 from surrogate.optimize.pareto import HypervolumeGain, hypervolume, is_on_front, knee
-from surrogate.optimize.polish import Bound, polish
+from surrogate.optimize.polish import SAME_POLISHED, Bound, polish
 from surrogate.optimize.search import Search, is_new
 from surrogate.optimize.steps import Steps
 from surrogate.optimize.stopping import predicted_regret
@@ -35,6 +35,9 @@ FAMILIES = ("matern52", "squared_exponential")
 
 # Runs whose neighbourhoods are searched for candidates.
 N_BEST = 3
+
+# Exploiting runs whose misses count.
+LAST_EXPLOITS = 2
 
 # How much further than the worst point of the front the reference lies, as a share of the front's range.
 BEYOND_FRONT = 0.1
@@ -227,7 +230,7 @@ class Optimizer:
         return point, kind, level
 
     def _step(self, beliefs: _Beliefs, search: Search, batch: int) -> tuple[str, FloatArray | None]:
-        steps = Steps.after(self._history())
+        steps = Steps.after(self._history(), constrained=bool(self.goals.constraints))
         feasibility = self._feasibility(beliefs)
         several = len(self.goals.objectives) > 1
         kind = steps.kind
@@ -236,7 +239,7 @@ class Optimizer:
         if batch:
             # The lowest mean was proposed with the first point of the batch, if it was its turn.
             kind = "explore" if kind == "exploit" else kind
-        if kind == "exploit" and (several or not len(beliefs.front)):
+        if kind == "exploit" and several:
             kind = "explore"
         low, high = np.zeros(self.space.d), np.ones(self.space.d)
         if kind == "exploit":
@@ -270,15 +273,26 @@ class Optimizer:
         if not feasibility:
             found = search.best([Optimistic(surface)], beliefs.around, starts=beliefs.around)
             return None if found is None else found[0]
+        missed = self._last_misses()
         bounds = [
-            Bound(model, float(model.warp.forward(0.0)), condition.operator == "==")
-            for model, condition in zip(beliefs.constraints, self.goals.constraints, strict=True)
+            Bound(
+                model,
+                float(model.warp.forward(0.0)),
+                condition.operator == "==",
+                float(model.warp.forward(missed[j]) - model.warp.forward(0.0)),
+            )
+            for j, (model, condition) in enumerate(zip(beliefs.constraints, self.goals.constraints, strict=True))
         ]
         if beliefs.success is not None:
             bounds.append(Bound(beliefs.success, float(beliefs.success.warp.forward(0.0))))
         low, high = np.zeros(self.space.d), np.ones(self.space.d)
         point = polish(surface, bounds, search, beliefs.around, low, high)
-        return point if point is not None and is_new(point[None], search.known)[0] else None
+        return point if point is not None and is_new(point[None], search.known, SAME_POLISHED)[0] else None
+
+    def _last_misses(self) -> FloatArray:
+        """By how much the last exploiting runs overstepped each constraint, (c,): so much is kept away from it."""
+        exploited = [t.outputs or {} for t in self._done() if t.kind == "exploit"]
+        return np.maximum(self.goals.excesses(exploited[-LAST_EXPLOITS:]), 0.0).max(axis=0, initial=0.0)
 
     def _feasibility(self, beliefs: _Beliefs) -> list[Term]:
         """Logarithms of the probabilities that constraints are met and that the run succeeds."""
@@ -354,7 +368,7 @@ class Optimizer:
             kind=kind,
             noise=noise or self.noise,
             memory=self._memory.get(name),
-            families=FAMILIES,
+            families=FAMILIES if kind == "objective" else FAMILIES[:1],
             level_columns=range(self._encoding.n_columns, z.shape[1]),
         )
         self._memory[name] = made.memory

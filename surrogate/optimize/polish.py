@@ -12,15 +12,20 @@ from scipy.optimize import minimize as scipy_minimize
 from surrogate.optimize.search import Search
 from surrogate.optimize.surface import Surface
 
-__all__ = ["Bound", "polish"]
+__all__ = ["SAME_POLISHED", "Bound", "polish"]
 
 FloatArray = NDArray[np.float64]
 
-# So many standard deviations are kept from an inequality's limit, so that most polished points are feasible. At the
-# optimum the model knows the constraint to many digits, and the margin vanishes.
-MARGIN = 1.0
+# So many standard deviations, beyond those that the nugget makes up, are kept from an inequality's limit, so that most
+# polished points are feasible; where the model knows the constraint, next to nothing. What was overstepped before is
+# kept too, if it was a rounding error of the model rather than a surprise.
+MARGIN, LARGEST_MARGIN = 1.0, 1e-4
 
-ITERATIONS, PRECISION = 60, 1e-12
+# Polished points may lie closer together than others: where constraints meet, the objective goes on falling to the very
+# corner, and the last digits are worth a run.
+SAME_POLISHED = 1e-10
+
+ITERATIONS, PRECISION = 40, 1e-12
 
 # What the constraints may miss, in standardised units, for a point to count as predicted feasible.
 SLACK = 1e-6
@@ -28,11 +33,12 @@ SLACK = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class Bound:
-    """A constraint in warped units: output <= limit, or == limit."""
+    """A constraint in warped units: output <= limit, or == limit; `margin` is kept from an inequality's limit."""
 
     surface: Surface
     limit: float
     is_equality: bool = False
+    margin: float = 0.0
 
 
 def polish(
@@ -129,8 +135,12 @@ class _Problem:
             value, slope = m.mean[0], m.mean_slopes
             if i:
                 bound = self._bounds[i - 1]
-                margin = 0.0 if bound.is_equality else MARGIN
-                value, slope = bound.limit - value - margin * m.std[0], -slope - margin * m.std_slopes
+                value, slope = bound.limit - value, -slope
+                unsure = np.sqrt(max(m.std[0] ** 2 - surface.least_variance, 0.0))
+                if not bound.is_equality:
+                    value -= min(bound.margin, LARGEST_MARGIN) + MARGIN * unsure
+                if not bound.is_equality and unsure:
+                    slope = slope - MARGIN * m.std[0] / unsure * m.std_slopes
             rows.append((float(value), encoding.slopes(slope[:, : encoding.n_columns])[0, encoding.climbs]))
         self._at, self._rows = x.copy(), rows
         return rows

@@ -35,11 +35,11 @@ LONGEST, SHORTENED = 0.2, 12
 TURNS = 3
 
 
-def is_new(u: FloatArray, known: FloatArray) -> NDArray[np.bool_]:
-    """Whether each point, (m, d), differs from every known one, (n, d)."""
+def is_new(u: FloatArray, known: FloatArray, same: float = SAME_POINT) -> NDArray[np.bool_]:
+    """Whether each point, (m, d), differs from every known one, (n, d), in some position by more than `same`."""
     if not len(known):
         return np.ones(len(u), dtype=bool)
-    return np.asarray((np.abs(u[:, None, :] - known[None]).max(axis=2) > SAME_POINT).all(axis=1))
+    return np.asarray((np.abs(u[:, None, :] - known[None]).max(axis=2) > same).all(axis=1))
 
 
 def climb_all(

@@ -9,6 +9,8 @@ __all__ = ["LARGEST_BOX", "Steps"]
 
 # Steps from one exploitation to the next: where it pays more often, where it does not less often.
 SHORTEST, FIRST, LONGEST = 3, 4, 8
+# Under constraints every second: where several of them meet, improvement alone keeps stepping over the edges.
+SHORTEST_CONSTRAINED = 2
 
 # Steps in a row without improvement before the box around the best run is searched; steps in the box without
 # improvement before it rests, and for how many steps.
@@ -37,6 +39,7 @@ class Steps:
     """
 
     period: int = FIRST
+    shortest: int = SHORTEST
     since: int = 0
     failures: int = 0
     in_box: int = 0
@@ -44,9 +47,9 @@ class Steps:
     box: float = FIRST_BOX
 
     @classmethod
-    def after(cls, history: Iterable[tuple[str, bool]]) -> Steps:
+    def after(cls, history: Iterable[tuple[str, bool]], *, constrained: bool = False) -> Steps:
         """From the kinds of the steps so far and whether each improved on everything before it."""
-        made = cls()
+        made = cls(shortest=SHORTEST_CONSTRAINED, period=SHORTEST_CONSTRAINED) if constrained else cls()
         for kind, improved in history:
             made._learn(kind, improved)
         return made
@@ -55,7 +58,7 @@ class Steps:
         self.since += 1
         if kind == "exploit":
             self.since = 0
-            self.period = SHORTEST if improved else min(LONGEST, 2 * self.period)
+            self.period = self.shortest if improved else min(LONGEST, 2 * self.period)
         elif kind == "refine":
             self.box = min(LARGEST_BOX, 2.0 * self.box) if improved else max(SMALLEST_BOX, self.box / 2.0)
             self.in_box = 0 if improved else self.in_box + 1

@@ -9,10 +9,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
-import scipy.linalg
 from numpy.typing import NDArray
 
 from surrogate.emulators.gp.exact import ExactPosterior
@@ -37,6 +37,8 @@ GROWTH, GROWTH_RUNS = 1.15, 3
 
 # Iterations of a fit that starts from the last one, and the gain in log density that ends it.
 ITERATIONS, TOLERANCE = 10, 0.02
+
+CALIBRATED = ("constraint",)
 
 # Numbers whose exponential is not yet infinite.
 LARGEST_LOG = 700.0
@@ -121,15 +123,22 @@ class Surface:
     trend: Trend
     warp: Warp
     memory: dict[str, Any]
+    inflation: float = 1.0
 
     def predict(self, z: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Mean and standard deviation of warped outputs at columns, (m,)."""
         mean, variance = self.posterior.predict(z, self.trend.basis(z), with_variance=True)
-        return mean, np.sqrt(variance)
+        return mean, self.inflation * np.sqrt(variance)
+
+    @property
+    def least_variance(self) -> float:
+        """What the nugget leaves of the variance at a run."""
+        return self.inflation**2 * self.posterior.factorised.variance * self.posterior.factorised.nugget
 
     def joint(self, z: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Mean, (m,), and covariance, (m, m), of warped outputs."""
-        return self.posterior.joint(z, self.trend.basis(z))
+        mean, covariance = self.posterior.joint(z, self.trend.basis(z))
+        return mean, self.inflation**2 * covariance
 
     def moments(self, z: FloatArray) -> Moments:
         """Mean and standard deviation with their derivatives.
@@ -143,22 +152,26 @@ class Surface:
         basis = self.trend.basis(z)
         cross, log_slopes = p.kernel.cross_and_log_slopes(self.posterior.kernel_theta, z, p.z)
         white = solve_lower(f.lower, cross.T)
-        unknown = scipy.linalg.solve_triangular(
-            f.information, basis.T - f.whitened_basis.T @ white, lower=True, check_finite=False
-        )
-        relative = 1.0 - (white * white).sum(axis=0) + (unknown * unknown).sum(axis=0)
-        std = np.sqrt(f.variance * np.maximum(relative, f.nugget))
-        solved = scipy.linalg.solve_triangular(f.information, unknown, lower=True, trans=1, check_finite=False)
+        solved = self._inverse_information @ (basis.T - f.whitened_basis.T @ white)
+        relative = 1.0 - (white * white).sum(axis=0) + ((f.information.T @ solved) ** 2).sum(axis=0)
+        std = self.inflation * np.sqrt(f.variance * np.maximum(relative, f.nugget))
         by_cross = -solve_lower(f.lower, white + f.whitened_basis @ solved, transposed=True).T
         weights = np.stack([cross * f.weights, cross * by_cross], axis=-1)
         # (m, c, n) @ (m, n, 2): both sums over the runs at once.
         slopes = log_slopes.transpose(1, 0, 2) @ weights
-        mean_slopes = slopes[:, :, 0] + self.trend.slopes(z, f.coefficients)
-        variance_slopes = 2.0 * f.variance * (slopes[:, :, 1] + self.trend.slopes(z, solved.T))
-        variance_slopes[relative <= f.nugget] = 0.0
-        return Moments(
-            basis @ f.coefficients + cross @ f.weights, std, mean_slopes, variance_slopes / (2.0 * std[:, None])
-        )
+        mean_slopes, variance_slopes = slopes[:, :, 0], slopes[:, :, 1]
+        if len(self.trend.terms) > 1:
+            mean_slopes = mean_slopes + self.trend.slopes(z, f.coefficients)
+            variance_slopes = variance_slopes + self.trend.slopes(z, solved.T)
+        # Half the derivative of the variance over the standard deviation; none where the nugget is all there is.
+        by_std = np.where(relative > f.nugget, self.inflation**2 * f.variance / std, 0.0)
+        return Moments(basis @ f.coefficients + cross @ f.weights, std, mean_slopes, by_std[:, None] * variance_slopes)
+
+    @cached_property
+    def _inverse_information(self) -> FloatArray:
+        """inv(A A'), with A the Cholesky factor of the trend's information."""
+        inverse = np.linalg.inv(self.posterior.factorised.information)
+        return np.asarray(inverse.T @ inverse)
 
     def believing(self, z: FloatArray) -> Surface:
         """The same as if runs at `z` had been predicted right; hyper-parameters stay.
@@ -231,4 +244,9 @@ def fit_surface(
         chosen, problem, theta = choose(variants, families, 3)
         runs = n
     made = {"theta": theta.tolist(), "family": problem.kernel.family, "warp": chosen, "runs": runs}
-    return Surface(ExactPosterior.of(problem, theta), trend, warps[chosen], made)
+    posterior = ExactPosterior.of(problem, theta)
+    inflation = 1.0
+    if kind in CALIBRATED:
+        mean, variance = posterior.leave_one_out()
+        inflation = float(np.sqrt(max(1.0, ((problem.y - mean) ** 2 / variance).mean())))
+    return Surface(posterior, trend, warps[chosen], made, inflation)
