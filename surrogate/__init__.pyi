@@ -23,7 +23,10 @@ from .errors import (
     StudyError,
     SurrogateError,
 )
+from .optimize.minimize import minimize
 from .optimize.optimizer import Optimizer, Trial
+from .optimize.result import Optimum
+from .optimize.stopping import regret
 from .reports.page import report
 from .runs.records import Runs
 from .runs.run import RunAbortedError, run
@@ -51,6 +54,7 @@ __all__ = [
     "InvalidInputError",
     "JSONParser",
     "Optimizer",
+    "Optimum",
     "Ordinal",
     "Output",
     "Parameter",
@@ -81,7 +85,9 @@ __all__ = [
     "load_emulator",
     "load_simulator",
     "load_study",
+    "minimize",
     "of_interest",
+    "regret",
     "report",
     "report_study",
     "run",

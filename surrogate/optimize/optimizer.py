@@ -132,6 +132,8 @@ class Optimizer:
     ----------
     trials : list of Trial
         All, proposed ones in order.
+    seed : int
+        From which everything random is made.
 
     References
     ----------
@@ -180,7 +182,7 @@ class Optimizer:
         self.trials: list[Trial] = []
         self._encoding = Encoding(space)
         self._levels = Levels(levels or {})
-        self._seed = _seed(rng)
+        self.seed = _seed(rng)
         self._memory: dict[str, dict[str, Any]] = {}
         self._fitted: tuple[tuple[Any, ...], _Beliefs] | None = None
         self._n_asked = 0
@@ -214,7 +216,7 @@ class Optimizer:
             drawn = self._next_of_design()
             return None if drawn is None else (drawn, "design", self._levels.of_design(self._n_asked))
         # Everything random follows from the seed and the number of the trial.
-        rng = np.random.default_rng([self._seed, self._n_asked])
+        rng = np.random.default_rng([self.seed, self._n_asked])
         beliefs = self._beliefs(done)
         pending = [t for t in self.trials if t.status == "pending"]
         if pending:
@@ -392,8 +394,9 @@ class Optimizer:
         known = self._known(0)
         if np.isfinite(self._encoding.n_points) and len(known) >= self._encoding.n_points:
             return None
-        sequence = qmc.Sobol(self.space.d, rng=np.random.default_rng([self._seed, 2**32 - 1]))
-        sequence.fast_forward(self._n_drawn)
+        sequence = qmc.Sobol(self.space.d, rng=np.random.default_rng([self.seed, 2**32 - 1]))
+        if self._n_drawn:
+            sequence.fast_forward(self._n_drawn)
         # A discrete space that is nearly used up repeats itself many times first.
         for _ in range(100_000):
             u = self._encoding.snap(sequence.random(1))
@@ -588,7 +591,7 @@ class Optimizer:
             return float("inf")
         with few_threads(len(done)):
             beliefs = self._beliefs(done)
-            rng = np.random.default_rng([self._seed, 2**32 - 2, len(done)])
+            rng = np.random.default_rng([self.seed, 2**32 - 2, len(done)])
             search = Search(self._encoding, np.empty((0, self.space.d)), rng, self._levels.columns(0))
             score = float(self.goals.scores([best.outputs or {}])[0, 0])
             return predicted_regret(
@@ -617,6 +620,10 @@ class Optimizer:
         table["feasible"] = [t.outputs is not None and bool(self.goals.feasible([t.outputs])[0]) for t in trials]
         table["error"] = [t.error for t in trials]
         return table.set_index("id")
+
+    def cost(self, level: int) -> float:
+        """Cost of a run at a level, in runs at the truest."""
+        return self._levels.cost(level)
 
     # Going on later
 

@@ -31,6 +31,12 @@ APART = 0.02
 # Largest step of a climb, as a share of the region, and how often it is shortened.
 LONGEST, SHORTENED = 0.2, 12
 
+# Added to the diagonal of a climb's second derivatives, relative to its sum.
+RIDGE = 1e-12
+
+# Stands for an infinite loss.
+LARGEST = 1e300
+
 # How often discrete parameters and positions take turns.
 TURNS = 3
 
@@ -67,9 +73,16 @@ def climb_all(
     ----------
     .. [1] J. Nocedal, S. J. Wright, "Numerical Optimization", 2nd ed. 2006, procedure 18.2 (damped updates).
     """
+
+    def finite(x: FloatArray) -> tuple[FloatArray, FloatArray]:
+        # Logarithms of probabilities overflow far from anything allowed; such a point is just bad.
+        v, g = function(x)
+        good = np.isfinite(v) & np.isfinite(g).all(axis=1)
+        return np.where(good, v, -LARGEST), np.where(good[:, None], g, 0.0)
+
     x = np.clip(starts, low, high)
     width = np.maximum(high - low, 1e-300)
-    value, gradient = function(x)
+    value, gradient = finite(x)
     gradient = -gradient  # of a minimisation
     m, d = x.shape
     eye = np.eye(d)
@@ -80,7 +93,9 @@ def climb_all(
     for _ in range(iterations):
         fixed = ((x <= low) & (gradient > 0)) | ((x >= high) & (gradient < 0))
         free = ~fixed
-        system = np.where(free[:, :, None] & free[:, None, :], b, eye)
+        # A ridge of a rounding error: where all is flat but for one direction the rest may vanish.
+        ridge = RIDGE * np.trace(b, axis1=1, axis2=2)[:, None, None] * eye
+        system = np.where(free[:, :, None] & free[:, None, :], b + ridge, eye)
         direction = -np.linalg.solve(system, np.where(free, gradient, 0.0)[:, :, None])[:, :, 0]
         longest = np.abs(direction / width).max(axis=1)
         direction *= np.minimum(1.0, LONGEST / np.maximum(longest, 1e-300))[:, None]
@@ -92,7 +107,7 @@ def climb_all(
             if not len(rows):
                 break
             moved = np.clip(x[rows] + length[rows, None] * direction[rows], low, high)
-            v, g = function(moved)
+            v, g = finite(moved)
             expected = -(gradient[rows] * (moved - x[rows])).sum(axis=1)
             good = v >= value[rows] + 1e-4 * expected
             hit = rows[good]
@@ -191,7 +206,7 @@ class Search:
         if starts is not None:
             u = np.vstack([starts, u])
         z = self.columns(u)
-        value = np.sum([term.values(z) for term in terms], axis=0)
+        value = np.nan_to_num(np.sum([term.values(z) for term in terms], axis=0), nan=-LARGEST, neginf=-LARGEST)
         chosen = _spread_best(u, value, N_CLIMBS, APART * (high - low))
         tops, heights = self._climb(terms, u[chosen], low, high)
         if not self.encoding.climbs.all():

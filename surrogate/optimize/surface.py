@@ -28,6 +28,8 @@ Kind = Literal["objective", "constraint", "level", "success"]
 
 # On the diagonal, relative to the process variance. With 1e-8 the regret on smooth functions is 1.4 to 2.4 decades worse.
 NUGGET = 1e-12
+# Of constraints, whose zero is sought to the last digit where an objective's minimum is flat.
+CONSTRAINT_NUGGET = 1e-13
 
 # Offsets of the shifted logarithm, as shares of the distance from the smallest output to the median.
 LOG_OFFSETS = (0.3, 0.03)
@@ -227,9 +229,10 @@ def fit_surface(
         warps += [Warp.of(y, "log", offset) for offset in LOG_OFFSETS]
     if kind == "constraint" and np.median(np.abs(y)) > 0:
         warps.append(Warp.of(y, "asinh", 0.3))
+    nugget = CONSTRAINT_NUGGET if kind == "constraint" else NUGGET
     # The pairs of runs are the same under every warp and kernel.
     base = Problem(
-        Kernel(families[0], anova), z, warps[0].forward(y), trend.basis(z), NUGGET, None, noise, Pairs(z)
+        Kernel(families[0], anova), z, warps[0].forward(y), trend.basis(z), nugget, None, noise, Pairs(z)
     )
     if np.ptp(y) == 0:
         # Constant outputs say nothing about the hyper-parameters.
