@@ -91,7 +91,8 @@ def save_emulator(emulator: Savable, path: str | os.PathLike[str]) -> None:
         "facts": facts,
         "sha256": {key: hashlib.sha256(data).hexdigest() for key, data in packed.items()},
     }
-    text = json.dumps(description, allow_nan=False)
+    # NumPy's scalars, which people pass as options, as Python's own.
+    text = json.dumps(description, allow_nan=False, default=lambda value: value.item())
     path = Path(path)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     try:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
-import scipy.linalg
 from numpy.typing import NDArray
 
 from surrogate.emulators.gp.inputs import Trend
@@ -120,27 +119,24 @@ class ExactPosterior:
     def predict(self, z: FloatArray, basis: FloatArray, *, with_variance: bool) -> tuple[FloatArray, FloatArray]:
         """Mean and variance at points `z` of shape (m, d) whose trend functions are `basis`, each of shape (m,)."""
         f, p = self.factorised, self.problem
-        cross = p.kernel.cross(self.kernel_theta, z, p.z)
-        mean = basis @ f.coefficients + cross @ f.weights
         if not with_variance:
+            mean = basis @ f.coefficients + p.kernel.cross(self.kernel_theta, z, p.z) @ f.weights
             return mean, np.zeros_like(mean)
-        white, unknown = self._whiten(cross, basis)
-        relative = 1.0 - np.einsum("nm,nm->m", white, white) + np.einsum("pm,pm->m", unknown, unknown)
-        variance = f.variance * np.maximum(relative, f.nugget)
-        if self.theta_covariance is not None:
-            variance += self._theta_variance(z, basis, cross)
-        return mean, variance
+        cross, slopes = self._cross(z, basis)
+        variance = f.variance * np.maximum(_relative_variance(*self._whiten(cross, basis)), f.nugget)
+        if slopes is not None:
+            variance += _quadratic(slopes, cast(FloatArray, self.theta_covariance))
+        return basis @ f.coefficients + cross @ f.weights, variance
 
     def joint(self, z: FloatArray, basis: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Mean, (m,), and covariance, (m, m), at points."""
         f, p = self.factorised, self.problem
-        cross = p.kernel.cross(self.kernel_theta, z, p.z)
+        cross, slopes = self._cross(z, basis)
         white, unknown = self._whiten(cross, basis)
         own = p.kernel.cross(self.kernel_theta, z, z)
         covariance = f.variance * (own - white.T @ white + unknown.T @ unknown)
-        if self.theta_covariance is not None:
-            slopes = self._mean_slopes(z, basis, cross)
-            covariance += slopes @ self.theta_covariance @ slopes.T
+        if slopes is not None:
+            covariance += slopes @ cast(FloatArray, self.theta_covariance) @ slopes.T
         return basis @ f.coefficients + cross @ f.weights, covariance
 
     def gradient(self, z: FloatArray, trend: Trend) -> tuple[FloatArray, FloatArray]:
@@ -152,19 +148,16 @@ class ExactPosterior:
         mean += p.kernel.input_slopes(self.kernel_theta, z, p.z, cross * f.weights)
         white, unknown = self._whiten(cross, basis)
         # Of 1 - |white|^2 + |unknown|^2: everything depends on the point through its correlations and trend functions.
-        solved = scipy.linalg.solve_triangular(f.information, unknown, lower=True, trans=1, check_finite=False)
+        solved = solve_lower(f.information, unknown, transposed=True)
         by_cross = -solve_lower(f.lower, white + f.whitened_basis @ solved, transposed=True).T
         variance = p.kernel.input_slopes(self.kernel_theta, z, p.z, cross * by_cross) + trend.slopes(z, solved.T)
         variance *= 2.0 * f.variance
+        # Where rounding is all that is left, the variance stays at its floor.
+        variance[_relative_variance(white, unknown) <= f.nugget] = 0.0
         if self.theta_covariance is not None:
             for j in range(z.shape[1]):
-                ends = []
-                for step in (STEP, -STEP):
-                    moved = z.copy()
-                    moved[:, j] += step
-                    ends.append(
-                        self._theta_variance(moved, trend.basis(moved), p.kernel.cross(self.kernel_theta, moved, p.z))
-                    )
+                step = STEP * np.eye(z.shape[1])[j]
+                ends = [self._theta_variance(moved, trend.basis(moved)) for moved in (z + step, z - step)]
                 variance[:, j] += (ends[0] - ends[1]) / (2.0 * STEP)
         return mean, variance
 
@@ -196,43 +189,39 @@ class ExactPosterior:
         """inv(L) k, (n, m), and what is unknown of the trend, (p, m); Sacks et al. (1989), eq. 9."""
         f = self.factorised
         white = solve_lower(f.lower, cross.T)
-        unknown = scipy.linalg.solve_triangular(
-            f.information, basis.T - f.whitened_basis.T @ white, lower=True, check_finite=False
-        )
-        return white, unknown
+        return white, solve_lower(f.information, basis.T - f.whitened_basis.T @ white)
 
-    def _theta_variance(self, z: FloatArray, basis: FloatArray, cross: FloatArray) -> FloatArray:
+    def _theta_variance(self, z: FloatArray, basis: FloatArray) -> FloatArray:
         """Variance of the mean from the hyper-parameters' uncertainty, to first order, (m,)."""
-        slopes = self._mean_slopes(z, basis, cross)
-        return np.asarray(((slopes @ cast(FloatArray, self.theta_covariance)) * slopes).sum(axis=1))
+        return _quadratic(cast(FloatArray, self._cross(z, basis)[1]), cast(FloatArray, self.theta_covariance))
+
+    def _cross(self, z: FloatArray, basis: FloatArray) -> tuple[FloatArray, FloatArray | None]:
+        """Correlations with the training points, (m, n), and derivatives of the mean by hyper-parameters, (m, q)."""
+        f, p = self.factorised, self.problem
+        if self.weight_slopes is None:
+            return p.kernel.cross(self.kernel_theta, z, p.z), None
+        cross, own = p.kernel.slopes(self.kernel_theta, z, p.z, f.weights)
+        slopes = cross @ self.weight_slopes + basis @ cast(FloatArray, self.coefficient_slopes)
+        slopes[:, : own.shape[1]] += own
+        return cross, slopes
 
     def _slopes_of_weights(self) -> tuple[FloatArray, FloatArray]:
         """Derivatives by the hyper-parameters of the weights, (n, q), and of the trend's coefficients, (p, q)."""
         f, p = self.factorised, self.problem
-        correlation = p.lower(self.theta)
-        correlation += np.tril(correlation, -1).T
         # The correlation matrix's derivatives times the weights.
         products = np.zeros((len(p.y), p.size))
         k = len(self.kernel_theta)
-        products[:, :k] = p.kernel.slopes(self.kernel_theta, p.z, p.z, correlation * f.weights)
+        products[:, :k] = p.kernel.slopes(self.kernel_theta, p.z, p.z, f.weights)[1]
         _, ratio, log_variance = p.split(self.theta)
         if p.estimates_noise:
             products[:, k] = ratio * f.weights
         if p.noise is not None and log_variance is not None:
             products[:, -1] = -p.noise * np.exp(-log_variance) * f.weights
         white = solve_lower(f.lower, products)
-        half = scipy.linalg.solve_triangular(f.information, f.whitened_basis.T @ white, lower=True, check_finite=False)
-        coefficients = scipy.linalg.solve_triangular(f.information, half, lower=True, trans=1, check_finite=False)
+        half = solve_lower(f.information, f.whitened_basis.T @ white)
+        coefficients = solve_lower(f.information, half, transposed=True)
         weights = solve_lower(f.lower, white - f.whitened_basis @ coefficients, transposed=True)
         return -weights, -coefficients
-
-    def _mean_slopes(self, z: FloatArray, basis: FloatArray, cross: FloatArray) -> FloatArray:
-        """Derivatives by the hyper-parameters of the mean at points, (m, q)."""
-        f, p = self.factorised, self.problem
-        slopes = cross @ cast(FloatArray, self.weight_slopes) + basis @ cast(FloatArray, self.coefficient_slopes)
-        k = len(self.kernel_theta)
-        slopes[:, :k] += p.kernel.slopes(self.kernel_theta, z, p.z, cross * f.weights)
-        return slopes
 
     def leave_one_out(self, rows: NDArray[np.int64] | None = None) -> tuple[FloatArray, FloatArray]:
         """Mean and variance of every training point given the others, each of shape (n,), or of some.
@@ -246,3 +235,13 @@ class ExactPosterior:
         mean = self.problem.y - (projected @ self.problem.y) / diagonal
         variance = self.factorised.variance / diagonal
         return (mean, variance) if rows is None else (mean[rows], variance[rows])
+
+
+def _relative_variance(white: FloatArray, unknown: FloatArray) -> FloatArray:
+    """Variances over the process variance, (m,); Sacks et al. (1989), eq. 9."""
+    return np.asarray(1.0 - np.einsum("nm,nm->m", white, white) + np.einsum("pm,pm->m", unknown, unknown))
+
+
+def _quadratic(rows: FloatArray, matrix: FloatArray) -> FloatArray:
+    """The quadratic form of a matrix at each row, (m,)."""
+    return np.asarray(((rows @ matrix) * rows).sum(axis=1))

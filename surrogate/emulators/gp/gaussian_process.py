@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 # The kernels that "auto" tries, all from the first one's optimum; the likelihood decides. Over 20 test functions of
 # 10 d runs Matern 7/2 was as accurate as the squared exponential where that was best, and honest about it: the squared
 # exponential's 95% intervals held 82% of the values.
-AUTO_KERNELS = ("matern52", "matern72", "matern32")
+AUTO_KERNELS = ("matern52", "matern72", "matern32", "radial_matern52")
 
 # Up to this many runs the hyper-parameters' uncertainty matters enough to be worth its cost.
 UNCERTAIN_ROWS = 500
@@ -59,8 +59,9 @@ class GaussianProcess(Saved, RegressorMixin, BaseEstimator):
 
     Parameters
     ----------
-    kernel : "auto", "matern32", "matern52", "matern72", "squared_exponential" or "rational_quadratic"
-        One-dimensional correlation, from rough to smooth; "auto" takes the likeliest of the three Materns.
+    kernel : "auto", "matern32", "matern52", "matern72", "squared_exponential", "rational_quadratic", "radial_matern52"
+        One-dimensional correlation, from rough to smooth, of which the covariance is a product over the inputs; the
+        last is one of the Euclidean distance, without floors. "auto" takes the likeliest of the four Materns.
     trend : "auto", "constant", "linear" or "quadratic"
         Polynomial of the scaled inputs under the process; "auto" is linear where there are runs enough.
     noise : None, "estimate" or float
@@ -78,8 +79,8 @@ class GaussianProcess(Saved, RegressorMixin, BaseEstimator):
     n_starts : int
         Number of starting points of the likelihood's optimiser.
     hyper_uncertainty : "auto" or bool
-        Whether standard deviations include what is unknown of the hyper-parameters, to first order. "auto" up to 500
-        runs, beyond that they are known well.
+        Whether standard deviations include what is unknown of the hyper-parameters: to first order through the mean,
+        and by a factor that grows with their number a run [3]_. "auto" up to 500 runs, beyond that they are known well.
     calibrate : bool
         Whether standard deviations grow where the closed-form leave-one-out residuals are larger than they should be.
         They never shrink.
@@ -102,7 +103,7 @@ class GaussianProcess(Saved, RegressorMixin, BaseEstimator):
     nugget_ : float
         The nugget that was used.
     noise_std_ : float or array of shape (n,)
-        Standard deviation of the noise; 0 without. In the output's unit.
+        Standard deviation of the noise, in the output's unit (of its warp, if there is one); 0 without.
     log_likelihood_ : float
         Restricted log likelihood of the scaled outputs (of at most 1,000 runs) at the optimum, without the prior, up to
         a constant.
@@ -190,7 +191,7 @@ class GaussianProcess(Saved, RegressorMixin, BaseEstimator):
         self.trend_ = self._trend.kind
         with few_threads(len(targets)):
             self._choose(z, targets, noise, estimates_noise)
-        self._tell()
+            self._tell()
         return self
 
     def _check_options(self) -> None:
@@ -310,7 +311,7 @@ class GaussianProcess(Saved, RegressorMixin, BaseEstimator):
         self.kernel_ = problem.kernel.family
         self.warp_ = outputs.warp
         self.length_scales_ = self._inputs.own_scales(np.exp(kernel_theta[:d]))
-        self.floors_ = 1.0 / (1.0 + np.exp(-kernel_theta[d:])) if problem.kernel.anova else np.zeros(d)
+        self.floors_ = problem.kernel.floors(kernel_theta, d)
         self.nugget_ = posterior.nugget
         scale = outputs.unit * outputs.scale
         with np.errstate(over="ignore", under="ignore"):  # outputs of 1e300 have an infinite variance, and still a std
@@ -390,11 +391,13 @@ class GaussianProcess(Saved, RegressorMixin, BaseEstimator):
         if below is None and above is None:
             raise ValueError("give below, above, or both")
         mean, variance = self._moments(self._columns(X))
-        std = np.sqrt(variance)
+        # Of constant outputs not even rounding may be left.
+        std = np.maximum(np.sqrt(variance), np.finfo(float).tiny)
 
         def share(threshold: float | None, default: float) -> FloatArray:
             t = default if threshold is None else self._outputs.threshold(threshold)
-            return np.asarray(scipy.special.ndtr((t - mean) / std))
+            with np.errstate(over="ignore"):
+                return np.asarray(scipy.special.ndtr((t - mean) / std))
 
         return np.maximum(share(below, np.inf) - share(above, -np.inf), 0.0)
 
@@ -561,7 +564,7 @@ class GaussianProcess(Saved, RegressorMixin, BaseEstimator):
             "inputs": self._inputs.described(list(map(str, names))),
             "terms": [list(term) for term in self._trend.terms],
             "family": self.kernel_,
-            "anova": problem.kernel.anova,
+            "has_floors": problem.kernel.has_floors,
             "inflation": self.inflation_,
             "max_log_std": MAX_LOG_STD,
         }
@@ -604,7 +607,8 @@ def _repeated(z: FloatArray, y: FloatArray) -> tuple[NDArray[np.int64], NDArray[
     order = np.argsort(first)
     place = np.empty_like(order)
     place[order] = np.arange(len(order))
-    agrees = np.abs(y - y[first[group]]) <= SAME_OUTPUT * np.ptp(y)
+    with np.errstate(over="ignore"):  # outputs too far apart are refused later
+        agrees = np.abs(y - y[first[group]]) <= SAME_OUTPUT * (y.max() - y.min())
     return first[order], place[group], agrees
 
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from surrogate.emulators.gp.kernels import Pairs
 from surrogate.emulators.gp.likelihood import Problem, factorise, negative_log_likelihood
 
-__all__ = ["Prior", "Variant", "choose", "posterior_covariance"]
+__all__ = ["ALL_ROWS", "Prior", "Variant", "choose", "climb", "posterior_covariance", "posterior_precision", "spread"]
 
 FloatArray = NDArray[np.float64]
 
@@ -56,6 +57,9 @@ INFORMATION_ROWS = 200
 
 # By how much, times the root of the number of runs, the log likelihood must rise for a warp to be taken.
 WARP_MARGIN = 0.5
+
+# The same for a radial kernel, with its other set of hyper-parameters, against a product.
+RADIAL_MARGIN = 0.2
 
 # Kernel family and warp were chosen too, and likelihoods have tails: with twice the standard deviations 95% intervals
 # held 94.7% (10 d runs) and 96.3% (25 d) of the values of 20 test functions, with once 91.4% and 94.6%.
@@ -155,6 +159,8 @@ def choose(variants: Sequence[Variant], families: Sequence[str], n_starts: int) 
     """
     n, d = variants[0].problem.z.shape
     parts = [variant.rows(spread(n, PART_ROWS)).of_family(families[0]) for variant in variants]
+    pairs = Pairs(parts[0].problem.z)
+    parts = [dataclasses.replace(part, problem=dataclasses.replace(part.problem, pairs=pairs)) for part in parts]
     # Short scales explain anything, long ones almost nothing: start between and on both sides.
     scales = np.log(np.geomspace(0.3, 3.0, n_starts) if n_starts > 1 else [1.0]) + 0.5 * np.log(d)
     mean = Prior.of(parts[0].problem).mean
@@ -166,12 +172,27 @@ def choose(variants: Sequence[Variant], families: Sequence[str], n_starts: int) 
     likeliest = int(np.argmin([one.value for one in found]))
     if found[likeliest].value < best.value - margin:
         chosen, best = likeliest, found[likeliest]
-    others = [climb(parts[chosen].of_family(f), best.theta, TRY, ROUGH, best.precision) for f in families[1:]]
-    best = min([best, *others], key=lambda one: one.value)
+    others = [try_family(best, family) for family in families[1:]]
+    hurdle = RADIAL_MARGIN * np.sqrt(len(best.variant.log_slopes))
+    best = min([best, *others], key=lambda one: one.value + hurdle * one.variant.problem.kernel.radial)
     whole = variants[chosen].of_family(best.variant.problem.kernel.family)
     most = whole.rows(spread(n, ALL_ROWS))
-    precision = posterior_precision(best.variant.problem, best.theta, len(most.log_slopes))
+    if n > PART_ROWS:
+        precision = posterior_precision(best.variant.problem, best.theta, len(most.log_slopes))
+    else:
+        most, precision = best.variant, best.precision
     return chosen, whole.problem, climb(most, best.theta, FINAL, FINE, precision).theta
+
+
+def try_family(best: Climbed, family: str) -> Climbed:
+    """Climb with another kernel family from where one ended, as far as they have the same hyper-parameters."""
+    other, d = best.variant.of_family(family), best.variant.problem.z.shape[1]
+    if other.problem.size == best.variant.problem.size:
+        return climb(other, best.theta, TRY, ROUGH, best.precision)
+    start = Prior.of(other.problem).mean.copy()
+    shared = np.r_[0:d, best.variant.problem.kernel.size(d) : len(best.theta)]
+    start[np.r_[0:d, other.problem.kernel.size(d) : len(start)]] = best.theta[shared]
+    return climb(other, start, LOOK + TRY, ROUGH)
 
 
 def climb(

@@ -185,14 +185,15 @@ class Trend:
             terms += [(j,) for j in range(c)]
         if kind == "quadratic":
             terms += [(j, j) for j in range(c)] + list(combinations(range(c), 2))
-        if len(terms) > 1:
+        count = len(terms)
+        if count > 1:
             _, r, order = scipy.linalg.qr(cls(kind, tuple(terms)).basis(z), mode="economic", pivoting=True)
             size = np.abs(np.diag(r))
             kept = set(order[: len(size)][size > DEPENDENT * size[0]]) | {0}
             terms = [term for i, term in enumerate(terms) if i in kept]
         if n <= len(terms):
             raise ValueError(
-                f"trend={kind!r} of {c} columns has {len(terms)} terms and needs more points than that, got {n}; "
+                f"trend={kind!r} of {c} columns has {count} terms and needs more points than that, got {n}; "
                 "use a simpler trend"
             )
         return cls(kind, tuple(terms))

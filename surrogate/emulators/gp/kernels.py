@@ -35,11 +35,14 @@ class Family:
         k(a).
     decay : callable
         -d log k / d log a.
+    radial : bool
+        Of the Euclidean distance over all inputs, instead of one factor an input.
     """
 
     rate: float
     correlation: Callable[[FloatArray, FloatArray, FloatArray], object]
     decay: Callable[[FloatArray, FloatArray, FloatArray], object]
+    radial: bool = False
 
 
 def _polynomial(a: FloatArray, out: FloatArray, *coefficients: float) -> None:
@@ -98,7 +101,14 @@ FAMILIES = {
     "squared_exponential": Family(1.0, _squared_exponential, lambda a, out, scratch: np.multiply(a, a, out=out)),
     # With shape 2: a mixture of squared exponentials of many length scales.
     "rational_quadratic": Family(1.0, _rational_quadratic, _rational((1.0,), (0.25, 0.0, 1.0))),
+    # For what varies along no single input, but along a sum of them.
+    "radial_matern52": Family(
+        np.sqrt(5.0), _matern(1 / 3, 1.0, 1.0), _rational((1.0, 1.0), (1.0, 3.0, 3.0)), radial=True
+    ),
 }
+
+# Keeps the ratio of a decay, of second order, to the squared distance finite where points coincide.
+SMALLEST_DISTANCE = 1e-150
 
 
 @dataclass(frozen=True)
@@ -110,7 +120,9 @@ class Kernel:
     ``prod (1 - c) prod c``, the ANOVA kernel. Few outputs of simulators depend on many inputs at once, so
     the likelihood is given the choice.
 
-    Hyper-parameters `theta`: log length scales, shape (d,), then the floors' logits, shape (d,), if `anova`.
+    A radial family is k of the scaled Euclidean distance instead, without floors.
+
+    Hyper-parameters `theta`: log length scales, shape (d,), then the floors' logits, shape (d,), if there are floors.
 
     Parameters
     ----------
@@ -129,30 +141,52 @@ class Kernel:
     family: str
     anova: bool = True
 
+    @property
+    def radial(self) -> bool:
+        """Whether it is one correlation of the Euclidean distance."""
+        return FAMILIES[self.family].radial
+
+    @property
+    def has_floors(self) -> bool:
+        """Whether there are floors."""
+        return self.anova and not self.radial
+
     def size(self, d: int) -> int:
         """Number of hyper-parameters for `d` inputs."""
-        return 2 * d if self.anova else d
+        return 2 * d if self.has_floors else d
+
+    def floors(self, theta: FloatArray, d: int) -> FloatArray:
+        """The floors c, (d,); zeros if there are none."""
+        return np.asarray(1.0 / (1.0 + np.exp(-theta[d : 2 * d]))) if self.has_floors else np.zeros(d)
 
     def cross(self, theta: FloatArray, a: FloatArray, b: FloatArray) -> FloatArray:
         """Correlations of points `a`, shape (m, d), with points `b`, shape (n, d); array of shape (m, n)."""
         out = np.empty((len(a), len(b)))
         for rows, factors in self._blocks(theta, a, b):
-            np.multiply.reduce(factors.f.reshape(-1, len(out[rows]), len(b)), axis=0, out=out[rows])
+            factors.correlations(out[rows].reshape(-1))
         return out
 
-    def slopes(self, theta: FloatArray, a: FloatArray, b: FloatArray, weighted: FloatArray) -> FloatArray:
-        """Derivatives by the hyper-parameters of the correlations' weighted sums over `b`; array of shape (m, size).
+    def slopes(
+        self, theta: FloatArray, a: FloatArray, b: FloatArray, weights: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Correlations, and derivatives of their weighted sums over `b` by the hyper-parameters.
 
         Parameters
         ----------
-        weighted : array of shape (m, n)
-            Correlations of `a` with `b`, each times its weight.
+        weights : array of shape (n,)
+
+        Returns
+        -------
+        correlations : array of shape (m, n)
+        slopes : array of shape (m, size)
         """
-        out = np.empty((len(a), len(theta)))
+        cross, out = np.empty((len(a), len(b))), np.empty((len(a), len(theta)))
         for rows, factors in self._blocks(theta, a, b):
+            factors.correlations(cross[rows].reshape(-1))
+            weighted = cross[rows] * weights
             for part, values in factors.log_slopes():
-                out[rows, part] = _row_sums(values, weighted[rows])
-        return out
+                out[rows, part] = _row_sums(values, weighted)
+        return cross, out
 
     def input_slopes(self, theta: FloatArray, a: FloatArray, b: FloatArray, weighted: FloatArray) -> FloatArray:
         """Derivatives by the inputs of `a` of the correlations' weighted sums over `b`; array of shape (m, d).
@@ -214,44 +248,62 @@ class Factors:
 
     Attributes
     ----------
-    a, k, f : array of shape (d, pairs)
-        Scaled distances, correlations and factors.
+    a : array of shape (d, pairs)
+        Scaled distances.
     """
 
     BUFFERS = 5
 
     def __init__(self, buffers: FloatArray, d: int, pairs: int) -> None:
         views = buffers[:, : d * pairs].reshape(self.BUFFERS, d, pairs)
-        self.a, self.k, self.f, self._values, self._scratch = views
+        self.a, self._k, self._f, self._values, self._scratch = views
 
     def fill(self, kernel: Kernel, theta: FloatArray) -> None:
-        """Make k and f from a."""
-        d = len(self.a)
+        """Make everything else from the distances."""
         self._family = FAMILIES[kernel.family]
-        self._floor = 1.0 / (1.0 + np.exp(-theta[d:, None])) if kernel.anova else None
-        self._family.correlation(self.a, self.k, self._scratch)
+        self._floor = kernel.floors(theta, len(self.a))[:, None] if kernel.has_floors else None
+        if self._family.radial:
+            np.multiply(self.a, self.a, out=self._values)
+            self._distance = np.maximum(np.sqrt(self._values.sum(axis=0)), SMALLEST_DISTANCE)
+            self._family.correlation(self._distance, self._k[0], self._scratch[0])
+            return
+        self._family.correlation(self.a, self._k, self._scratch)
         if self._floor is None:
-            self.f = self.k
+            self._f = self._k
         else:
-            np.multiply(self.k, 1.0 - self._floor, out=self.f)
-            self.f += self._floor
+            np.multiply(self._k, 1.0 - self._floor, out=self._f)
+            self._f += self._floor
+
+    def correlations(self, out: FloatArray) -> None:
+        """Put the correlations of the pairs into an array of shape (pairs,)."""
+        if self._family.radial:
+            out[:] = self._k[0]
+        else:
+            np.multiply.reduce(self._f, axis=0, out=out)
 
     def log_slopes(self) -> Iterator[tuple[slice, FloatArray]]:
-        """Derivatives of log f by the log length scales, then by the floors' logits, with their places in `theta`.
+        """Derivatives of the logarithms by the log length scales, then by the floors' logits, with places in `theta`.
 
         Each is overwritten by the next.
         """
-        d = len(self.a)
-        out = self._values
+        d, out = len(self.a), self._values
+        if self._family.radial:
+            decay = np.empty_like(self._distance)
+            self._family.decay(self._distance, decay, self._scratch[0])
+            # Of the squared distance each input has its share.
+            np.multiply(self.a, self.a, out=out)
+            out *= decay / self._distance**2
+            yield slice(0, d), out
+            return
         self._family.decay(self.a, out, self._scratch)
         if self._floor is not None:
-            np.divide(self.k, self.f, out=self._scratch)
+            np.divide(self._k, self._f, out=self._scratch)
             out *= self._scratch
             out *= 1.0 - self._floor
         yield slice(0, d), out
         if self._floor is not None:
-            np.subtract(1.0, self.k, out=out)
-            out /= self.f
+            np.subtract(1.0, self._k, out=out)
+            out /= self._f
             out *= self._floor * (1.0 - self._floor)
             yield slice(d, 2 * d), out
 
@@ -313,7 +365,9 @@ class Pairs:
         self._kept = []
         for c, part in enumerate(self._parts):
             factors = self._filled(kernel, theta, c)
-            flat[self._places[part]] = np.multiply.reduce(factors.f, axis=0)
+            found = np.empty(part.stop - part.start)
+            factors.correlations(found)
+            flat[self._places[part]] = found
             if self._keeps:
                 self._kept.append(factors)
         return out

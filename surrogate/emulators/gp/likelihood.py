@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
-import scipy.linalg
 from numpy.typing import NDArray
 from scipy.linalg.blas import dsyrk
-from scipy.linalg.lapack import dpotrf, dpotri
+from scipy.linalg.lapack import dpotrf, dpotri, dtrtrs
 
 from surrogate.emulators.gp.kernels import Kernel, Pairs
 
@@ -20,6 +19,7 @@ __all__ = [
     "Problem",
     "factorise",
     "generalised_least_squares",
+    "log_likelihood",
     "negative_log_likelihood",
     "solve_lower",
 ]
@@ -161,7 +161,7 @@ class Factorised:
     def inverse_basis(self) -> FloatArray:
         """inv(R) F A', with A the inverse of `information`, so that the projected inverse is inv(R) - U U'."""
         solved = solve_lower(self.lower, self.whitened_basis, transposed=True)
-        return np.asarray(scipy.linalg.solve_triangular(self.information, solved.T, lower=True, check_finite=False).T)
+        return solve_lower(self.information, solved.T).T
 
     def projected_inverse(self) -> FloatArray:
         """inv(R) - inv(R) F inv(F' inv(R) F) F' inv(R), array of shape (n, n)."""
@@ -175,7 +175,7 @@ def solve_lower(lower: FloatArray, right: FloatArray, *, transposed: bool = Fals
     """inv(L) B, or inv(L') B, of a C-ordered lower triangle L."""
     # As the transpose of an upper triangle in Fortran's order, which LAPACK takes without a copy.
     trans = 0 if transposed else 1
-    solved, info = scipy.linalg.lapack.dtrtrs(lower.T, right, lower=0, trans=trans)
+    solved, info = dtrtrs(lower.T, right, lower=0, trans=trans)
     if info:
         raise np.linalg.LinAlgError("a Cholesky factor has a zero on its diagonal")
     return np.asarray(solved)
@@ -210,11 +210,11 @@ def _factorise(problem: Problem, theta: FloatArray, correlation: FloatArray) -> 
 def generalised_least_squares(problem: Problem, theta: FloatArray, lower: FloatArray, nugget: float) -> Factorised:
     """Trend, weights and variance given the factor `lower` of the correlation matrix with its diagonal."""
     n, p = problem.basis.shape
-    white = solve_lower(lower, np.column_stack([problem.basis, problem.y]))
+    white = solve_lower(lower, np.concatenate([problem.basis, problem.y[:, None]], axis=1))
     basis, y = white[:, :p], white[:, p]
     information = np.asarray(np.linalg.cholesky(basis.T @ basis), dtype=np.float64)
-    half = scipy.linalg.solve_triangular(information, basis.T @ y, lower=True, check_finite=False)
-    coefficients = scipy.linalg.solve_triangular(information, half, lower=True, trans=1, check_finite=False)
+    half = solve_lower(information, basis.T @ y)
+    coefficients = solve_lower(information, half, transposed=True)
     residual = y - basis @ coefficients
     weights = solve_lower(lower, residual, transposed=True)
     log_variance = problem.split(theta)[2]
@@ -266,7 +266,7 @@ def negative_log_likelihood(problem: Problem, theta: FloatArray) -> tuple[float,
     value = _value(problem, theta, f)
 
     # The derivative by the correlation, lower triangle: half of the projected inverse minus w w' / variance.
-    u = np.column_stack([f.inverse_basis(), f.weights / np.sqrt(f.variance)])
+    u = np.concatenate([f.inverse_basis(), f.weights[:, None] / np.sqrt(f.variance)], axis=1)
     inverse, _ = dpotri(f.lower.T, lower=0, overwrite_c=1)
     slope = dsyrk(-0.5, u, beta=0.5, c=inverse, trans=0, lower=0, overwrite_c=1).T
     on_diagonal = np.diag(slope).copy()

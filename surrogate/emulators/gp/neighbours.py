@@ -12,7 +12,6 @@ from scipy.linalg.lapack import dposv
 from scipy.spatial import KDTree
 
 from surrogate.emulators.gp.inputs import Trend
-from surrogate.emulators.gp.kernels import FAMILIES
 from surrogate.emulators.gp.likelihood import Problem, factorise
 
 __all__ = ["NeighbourPosterior"]
@@ -79,11 +78,9 @@ class NeighbourPosterior:
         return cls(problem, theta, arrays["coefficients"], facts["variance"], facts["nugget"])
 
     def __post_init__(self) -> None:
-        kernel_theta = self.kernel_theta
-        d = self.problem.z.shape[1]
-        floor = 1.0 / (1.0 + np.exp(-kernel_theta[d:])) if self.problem.kernel.anova else np.zeros(d)
+        kernel, d = self.problem.kernel, self.problem.z.shape[1]
         # Near is what correlates: to second order 1 - f grows with (1 - c) times the squared scaled distance.
-        weights = FAMILIES[self.problem.kernel.family].rate * np.sqrt(1.0 - floor) * np.exp(-kernel_theta[:d])
+        weights = kernel.rates(self.kernel_theta, d) * np.sqrt(1.0 - kernel.floors(self.kernel_theta, d))
         object.__setattr__(self, "_weights", weights)
         object.__setattr__(self, "_tree", KDTree(self.problem.z * weights))
 
@@ -146,7 +143,9 @@ class NeighbourPosterior:
             point = z[i : i + 1]
             mean[i] += kernel.input_slopes(theta, point, others, cross[None] * solved[:, 1])[0]
             slopes = kernel.input_slopes(theta, point, others, cross[None] * solved[:, 0])[0]
-            variance[i] = -2.0 * self.variance * slopes
+            # Where rounding is all that is left, the variance stays at its floor.
+            above = 1.0 - cross @ solved[:, 0] > self.nugget
+            variance[i] = -2.0 * self.variance * slopes if above else 0.0
         return mean, variance
 
     def joint(self, z: FloatArray, basis: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -160,7 +159,7 @@ class NeighbourPosterior:
             away = np.concatenate(
                 [((known[near[i]] - scaled[i]) ** 2).sum(axis=1), ((scaled[:i] - scaled[i]) ** 2).sum(axis=1)]
             )
-            nearest = np.argsort(away, kind="stable")[: near.shape[1]]
+            nearest = np.argsort(away, kind="stable")[:NEIGHBOURS]
             k = near.shape[1]
             old, earlier = near[i][nearest[nearest < k]], nearest[nearest >= k] - k
             others = np.vstack([p.z[old], z[earlier]])

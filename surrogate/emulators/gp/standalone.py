@@ -48,8 +48,13 @@ def _predict(z):
     centred = 2.0 * z - 1.0
     basis = np.column_stack([np.prod(centred[:, term], axis=1) for term in FACTS["terms"]])
     cross, slopes = 1.0, []
-    for k in range(z.shape[1]):
-        r = a["rates"][k] * np.abs(z[:, k, None] - a["z"][None, :, k])
+    distances = [a["rates"][k] * np.abs(z[:, k, None] - a["z"][None, :, k]) for k in range(z.shape[1])]
+    if FACTS["family"] == "radial_matern52":
+        r = np.maximum(np.sqrt(sum(one**2 for one in distances)), 1e-150)
+        cross, decay = _correlation(r)
+        slopes = [(decay * one**2 / r**2, None) for one in distances]
+        distances = []
+    for k, r in enumerate(distances):
         one, decay = _correlation(r)
         floor = a["floors"][k]
         factor = floor + (1.0 - floor) * one
@@ -65,7 +70,7 @@ def _predict(z):
         by_theta = cross @ a["weight_slopes"] + basis @ a["coefficient_slopes"]
         for k, (by_scale, by_floor) in enumerate(slopes):
             by_theta[:, k] += np.sum(weighted * by_scale, axis=1)
-            if FACTS["anova"]:
+            if FACTS["has_floors"]:
                 by_theta[:, len(slopes) + k] += np.sum(weighted * by_floor, axis=1)
         variance = variance + np.sum((by_theta @ a["theta_covariance"]) * by_theta, axis=1)
     return _moments(mean, FACTS["inflation"] ** 2 * variance)
@@ -76,7 +81,7 @@ def _correlation(r):
     family = FACTS["family"]
     if family == "matern32":
         return (1 + r) * np.exp(-r), r**2 / (1 + r)
-    if family == "matern52":
+    if family in ("matern52", "radial_matern52"):
         return (1 + r + r**2 / 3) * np.exp(-r), r**2 * (1 + r) / (3 + 3 * r + r**2)
     if family == "matern72":
         value = (1 + r + 0.4 * r**2 + r**3 / 15) * np.exp(-r)
