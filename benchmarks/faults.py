@@ -271,9 +271,9 @@ def main(chosen: list[str]) -> None:
             [
                 f"{TASKS} runs of {SECONDS} s on two workers, the sixth goes wrong; Ctrl-C and SIGKILL come when five "
                 "have ended. A cell says how many answers the user's program (for us the store on disk, read by "
-                f"another process) holds of those computed, and what it was told. *Hung* is no end within {LIMIT:.0f} s. "
-                "Orphans are processes alive five seconds after the parent's end. Ours runs with `timeout=3`; "
-                "no peer can end one run that hangs and go on.",
+                f"another process) holds of those computed, and what it was told. *Hung* is no end in {LIMIT:.0f} s. "
+                "Orphans are processes alive five seconds after the parent's end. Ours runs with `timeout=3`; no peer "
+                "can end one run that hangs and go on.",
                 markdown(pd.DataFrame(rows)),
             ],
             ["surrogate-learn", "ema_workbench", "joblib", "numpy"],

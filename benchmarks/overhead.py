@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 SIZES = [10_000, 100_000]
-ROUNDS = 3
+ROUNDS = 2
 
 
 def model(x: float) -> dict[str, float]:
@@ -215,8 +215,7 @@ def main() -> None:
         "python benchmarks/overhead.py",
         [
             f"CPU microseconds a run, least of {ROUNDS} processes; parent and children, with starting and stopping "
-            "workers (two interpreters that import NumPy and pandas cost 1.5-2 s of it, 15-20 us a run at 100,000). "
-            "Only ours leaves a durable, resumable store.",
+            "workers, which dominates at 10,000. Only ours leaves a durable, resumable store.",
             markdown(pd.DataFrame(rows), digits=4),
             "## A million runs",
             markdown(million(), digits=4),

@@ -7,14 +7,19 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 import numpy as np
-import pandas as pd
-import scipy.stats
+import scipy
 from numpy.typing import ArrayLike, NDArray
 
 from surrogate.errors import InvalidInputError, did_you_mean
+
+# Every worker process imports this module and most need neither; together they take a second. scipy.stats loads itself
+# on first use; pandas is imported where it is used, since modules that load lazily are not safe in threads.
+if TYPE_CHECKING:
+    import pandas as pd
+    import scipy.stats
 
 __all__ = ["Categorical", "Integer", "Ordinal", "Parameter", "Real", "Space"]
 
@@ -498,6 +503,8 @@ class Space(Mapping[str, Parameter]):
         DataFrame of shape (n, d)
             One column a parameter.
         """
+        import pandas as pd
+
         u = np.asarray(u, dtype=float)
         if u.ndim != 2 or u.shape[1] != self.d:
             raise ValueError(f"u must have shape (n, {self.d}), got {u.shape}")
@@ -533,6 +540,8 @@ class Space(Mapping[str, Parameter]):
         surrogate.errors.InvalidInputError: inputs: 1 value is not allowed
           row 0, 'n' = 12 is out of range; allowed: whole numbers 1 to 9
         """
+        import pandas as pd
+
         try:
             frame = self._as_frame(x, what)
         except InvalidInputError:
@@ -589,6 +598,8 @@ class Space(Mapping[str, Parameter]):
         return found.decode(found.codes(raw.to_numpy(dtype=object)))
 
     def _as_frame(self, x: Any, what: str) -> pd.DataFrame:
+        import pandas as pd
+
         if isinstance(x, pd.DataFrame):
             return x
         if isinstance(x, pd.Series):

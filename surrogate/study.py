@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import inspect
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from surrogate.boxes.prim import OBJECTIVES, Prim
+from surrogate.boxes.peeling import OBJECTIVES
+from surrogate.boxes.prim import Prim
+from surrogate.boxes.reds import Reds
 from surrogate.conditions import Condition, of_interest, parse_conditions
-from surrogate.designs import SAMPLERS
+from surrogate.designs import FIXED_SIZE, SAMPLERS
 from surrogate.emulators.gp.gaussian_process import GaussianProcess
 from surrogate.errors import ConditionError, StudyError, SurrogateError, did_you_mean
 from surrogate.reports.page import report
 from surrogate.runs.records import Runs
 from surrogate.runs.run import run
 from surrogate.runs.store import RunStore
+from surrogate.sensitivity import MEASURES, labels_of
 from surrogate.simulation import Series, Simulator, load_simulator
 
 __all__ = ["Finished", "Study", "load_study", "report_study", "run_study"]
@@ -58,14 +64,23 @@ def _one_of(known: Mapping[str, Any]) -> Callable[[Any], str | None]:
 
 _NUMBER = (int, float)
 
-# Every table and key of a study file. Tables other than [simulator] and [design] may be left out; [emulate] and
-# [discover] are done only if they are there.
+# Every table and key of a study file. Tables other than [simulator] and [design] may be left out; [emulate],
+# [discover] and [sensitivity] are done only if they are there.
 SCHEMA: dict[str, dict[str, _Key]] = {
     "simulator": {"use": _Key(str, "text", required=True)},
     "design": {
-        "sampler": _Key(str, "text", "sobol", check=_one_of(SAMPLERS)),
-        "n": _Key(int, "a whole number", required=True, check=_at_least(1)),
+        "sampler": _Key(str, "text", "sobol", check=_one_of({**SAMPLERS, **FIXED_SIZE})),
+        "n": _Key(int, "a whole number", check=_at_least(1)),
         "seed": _Key(int, "a whole number", 0, check=_at_least(0)),
+        # Options of the one sampler or the other, passed on as they are.
+        "criterion": _Key(str, "text"),
+        "where": _Key((str, list), "a condition on the inputs, or a list of them"),
+        "correlation": _Key(list, "a list of [input, input, correlation]"),
+        "levels": _Key((int, dict), "a whole number, or a table of input and number of levels"),
+        "reduction": _Key(int, "a whole number", check=_at_least(2)),
+        "resolution": _Key(int, "a whole number", check=_at_least(3)),
+        "face": _Key(str, "text"),
+        "centre": _Key(int, "a whole number", check=_at_least(0)),
     },
     "run": {
         "store": _Key(str, "a file name or database URL", "runs.db"),
@@ -77,9 +92,21 @@ SCHEMA: dict[str, dict[str, _Key]] = {
     "emulate": {"outputs": _Key(list, "a list of outputs")},
     "discover": {
         "of_interest": _Key((dict, str), "a table such as {growth_rate = '> 0'}", required=True),
+        "finder": _Key(str, "text", "prim", check=_one_of(dict.fromkeys(("prim", "reds")))),
         "alpha": _Key(_NUMBER, "a number", 0.05, check=_between_0_and_1),
         "min_support": _Key(_NUMBER, "a number", 20, check=_positive),
         "objective": _Key(str, "text", "lenient1", check=_one_of(OBJECTIVES)),
+    },
+    "sensitivity": {
+        "method": _Key(str, "text", "sobol", check=_one_of(MEASURES)),
+        "of": _Key(str, "text", "emulators", check=_one_of(dict.fromkeys(("emulators", "simulator", "runs")))),
+        "outputs": _Key(list, "a list of outputs"),
+        "n": _Key(int, "a whole number", check=_at_least(1)),
+        "seed": _Key(int, "a whole number", 0, check=_at_least(0)),
+        "second_order": _Key(bool, "true or false"),
+        "groups": _Key(dict, "a table of group and list of inputs"),
+        "failures": _Key(str, "text", check=_one_of(dict.fromkeys(("drop", "fill", "raise")))),
+        "store": _Key(str, "a file name or database URL", "sensitivity.db"),
     },
     "report": {
         "path": _Key(str, "a file name", "report.html"),
@@ -88,6 +115,10 @@ SCHEMA: dict[str, dict[str, _Key]] = {
     },
 }
 REQUIRED_TABLES = ("simulator", "design")
+# Keys that are options of the sampler or measure chosen, and only of some.
+DESIGN_OPTIONS = ("criterion", "where", "correlation", "levels", "reduction", "resolution", "face", "centre")
+SENSITIVITY_OPTIONS = ("n", "second_order", "groups", "failures")
+OPTIONAL_TABLES = ("emulate", "discover", "sensitivity")
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +140,14 @@ class Study:
     @property
     def store(self) -> str:
         """The run store's file (relative names are beside the study file) or URL."""
-        name = str(self.settings["run"]["store"])
+        return self._beside(self.settings["run"]["store"])
+
+    @property
+    def sensitivity_store(self) -> str:
+        """The store of runs that only a sensitivity measure asked for."""
+        return self._beside(self.settings["sensitivity"]["store"])
+
+    def _beside(self, name: str) -> str:
         return name if "://" in name else str(self.file.parent / name)
 
     @property
@@ -172,6 +210,8 @@ def load_study(path: str | Path) -> Study:
     simulator = _find_simulator(settings, file, problems)
     if simulator is not None:
         problems += _output_problems(settings, simulator)
+    if not problems and simulator is not None:
+        problems += _design_problems(settings["design"], simulator) + _sensitivity_problems(settings, simulator)
     path_given = settings.get("report", {}).get("path")
     if isinstance(path_given, str):
         target = file.parent / path_given
@@ -191,7 +231,7 @@ def _checked_settings(raw: Mapping[str, Any], problems: list[str]) -> dict[str, 
         if given is None:
             if table in REQUIRED_TABLES:
                 problems.append(f"$.{table}: this table is missing")
-            if table not in ("emulate", "discover"):
+            if table not in OPTIONAL_TABLES:
                 settings[table] = {name: key.default for name, key in keys.items()}
             continue
         if not isinstance(given, dict):
@@ -249,6 +289,61 @@ def _output_problems(settings: Mapping[str, Any], simulator: Simulator) -> list[
     return problems
 
 
+def _design_problems(designed: Mapping[str, Any], simulator: Simulator) -> list[str]:
+    sampler, given = designed["sampler"], [name for name in DESIGN_OPTIONS if designed[name] is not None]
+    takes = inspect.signature({**SAMPLERS, **FIXED_SIZE}[sampler]).parameters
+    problems = [f"$.design.{name}: {sampler} has no such option" for name in given if name not in takes]
+    if sampler in SAMPLERS and designed["n"] is None:
+        problems.append("$.design.n: missing; it must be a whole number")
+    if sampler in FIXED_SIZE and designed["n"] is not None:
+        problems.append(f"$.design.n: {sampler} decides its number of runs itself; leave it out")
+    if problems:
+        return problems
+    try:
+        # A handful of points by the same way tells whether the options are right, at next to no cost.
+        _design({**designed, "n": designed["n"] and min(designed["n"], 2)}, simulator)
+    except (ValueError, TypeError) as error:
+        return [f"$.design: {error}"]
+    return []
+
+
+def _design(designed: Mapping[str, Any], simulator: Simulator) -> pd.DataFrame:
+    options = {name: designed[name] for name in DESIGN_OPTIONS if designed[name] is not None}
+    if "correlation" in options:
+        options["correlation"] = {(a, b): value for a, b, value in options["correlation"]}
+    if designed["sampler"] in FIXED_SIZE:
+        return FIXED_SIZE[designed["sampler"]](simulator.space, **options)
+    return SAMPLERS[designed["sampler"]](simulator.space, designed["n"], rng=designed["seed"], **options)
+
+
+def _sensitivity_problems(settings: Mapping[str, Any], simulator: Simulator) -> list[str]:
+    asked = settings.get("sensitivity")
+    if asked is None:
+        return []
+    scalars = _scalar_outputs(simulator)
+    takes = inspect.signature(MEASURES[asked["method"]]).parameters
+    problems = [
+        f"$.sensitivity.outputs[{position}]: no scalar output {name!r}; {did_you_mean(name, scalars)}"
+        for position, name in enumerate(asked["outputs"] or [])
+        if name not in scalars
+    ]
+    problems += [
+        f"$.sensitivity.{name}: {asked['method']} has no such option"
+        for name in SENSITIVITY_OPTIONS
+        if asked[name] is not None and name not in takes
+    ]
+    if asked["of"] == "runs" and asked["method"] not in ("delta", "pawn"):
+        problems.append(
+            f"$.sensitivity.of: {asked['method']} needs runs of its own; take of = 'simulator' or 'emulators', or "
+            "method = 'delta'"
+        )
+    try:
+        labels_of(simulator.space, asked["groups"])
+    except ValueError as error:
+        problems.append(f"$.sensitivity.{error}")
+    return problems
+
+
 def _scalar_outputs(simulator: Simulator) -> list[str]:
     return [str(out) for out in simulator.outputs if not isinstance(out, Series)]
 
@@ -271,11 +366,10 @@ def run_study(study: Study, *, rerun_failures: bool = False, progress: bool | No
     KeyboardInterrupt
         After Ctrl-C; finished runs are stored.
     """
-    designed, options = study.settings["design"], study.settings["run"]
-    design = SAMPLERS[designed["sampler"]](study.simulator.space, designed["n"], rng=designed["seed"])
+    options = study.settings["run"]
     runs = run(
         study.simulator,
-        design,
+        _design(study.settings["design"], study.simulator),
         store=study.store,
         n_jobs=options["n_jobs"],
         timeout=options["timeout"],
@@ -284,19 +378,19 @@ def run_study(study: Study, *, rerun_failures: bool = False, progress: bool | No
         rerun_failures=rerun_failures,
         progress=progress,
     )
-    return _learn_and_report(study, runs)
+    return _learn_and_report(study, runs, may_run=True)
 
 
 def report_study(study: Study) -> Finished:
     """Learn and report from the runs that the store holds, without running anything."""
     with RunStore(study.store) as store:
-        return _learn_and_report(study, store.runs())
+        return _learn_and_report(study, store.runs(), may_run=False)
 
 
-def _learn_and_report(study: Study, runs: Runs) -> Finished:
+def _learn_and_report(study: Study, runs: Runs, *, may_run: bool) -> Finished:
     problems: list[str] = []
     emulators: dict[str, GaussianProcess] = {}
-    finder = None
+    finder = sensitivity = None
     if not runs.counts["done"]:
         problems.append("no run is done, so there is nothing to learn from")
     else:
@@ -310,12 +404,18 @@ def _learn_and_report(study: Study, runs: Runs) -> Finished:
                 finder = _discover(study, runs)
             except ValueError as error:
                 problems.append(f"discovery: {error}")
+        if "sensitivity" in study.settings:
+            try:
+                sensitivity = _sensitivity(study, runs, emulators, may_run)
+            except (ValueError, TypeError, SurrogateError) as error:
+                problems.append(f"sensitivity: {error}")
     told = study.settings["report"]
     path = report(
         study.report_path,
         runs=runs,
         emulator=emulators,
         boxes=finder,
+        sensitivity=sensitivity,
         of_interest=study.conditions or None,
         title=told["title"],
         question=told["question"],
@@ -331,8 +431,36 @@ def _emulate(runs: Runs, output: str) -> GaussianProcess:
     return GaussianProcess().fit(runs.space.to_unit(runs.inputs), values)
 
 
-def _discover(study: Study, runs: Runs) -> Prim:
+def _sensitivity(study: Study, runs: Runs, emulators: Mapping[str, GaussianProcess], may_run: bool) -> pd.DataFrame:
+    asked, options = study.settings["sensitivity"], study.settings["run"]
+    outputs = asked["outputs"] or _scalar_outputs(study.simulator)
+    given = {name: asked[name] for name in SENSITIVITY_OPTIONS if asked[name] is not None}
+    measure = partial(MEASURES[asked["method"]], rng=asked["seed"], outputs=outputs, **given)
+    if asked["of"] == "runs":
+        return measure(runs)
+    if asked["of"] == "emulators":
+        fitted = {name: emulators.get(name) or _emulate(runs, name) for name in outputs}
+        named = all(hasattr(emulator, "feature_names_in_") for emulator in fitted.values())
+        return measure(fitted, runs.space, coordinates=None if named else "unit")
+    if may_run:
+        # A store of its own: these runs are no part of the design that emulators and boxes learn from.
+        running = {name: options[name] for name in ("n_jobs", "timeout", "retries")}
+        return measure(study.simulator, store=study.sensitivity_store, **running)
+    if "://" not in study.sensitivity_store and not Path(study.sensitivity_store).exists():
+        raise ValueError("its runs are not made yet; use `surrogate run` first")
+    with RunStore(study.sensitivity_store) as store:
+        return measure(store)
+
+
+def _discover(study: Study, runs: Runs) -> Prim | Reds:
     options = study.settings["discover"]
     flags = of_interest(runs.outputs, study.conditions)
     finder = Prim(alpha=options["alpha"], min_support=options["min_support"], objective=options["objective"])
-    return finder.fit(runs.inputs, flags, space=runs.space)
+    if options["finder"] == "prim":
+        return finder.fit(runs.inputs, flags, space=runs.space)
+    reds = Reds(finder=finder)
+    if len(study.conditions) > 1:
+        return reds.fit(runs.inputs, flags, space=runs.space)
+    # A metamodel learns more from the output itself than from whether it meets the condition.
+    condition = study.conditions[0]
+    return reds.fit(runs.inputs, runs.outputs[condition.name].to_numpy(), of_interest=condition, space=runs.space)

@@ -137,6 +137,103 @@ def test_each_mistake_has_its_place(folder, text, problem):
         sg.load_study("study.toml")
 
 
+CORNERS = """
+[simulator]
+use = "plane.py:plane"
+[design]
+{design}
+[run]
+n_jobs = 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("design", "runs"),
+    [
+        ("sampler = 'factorial'\nlevels = {x = 3, y = 2}", 6),
+        ("sampler = 'central_composite'\nface = 'faced'", 9),
+        ("sampler = 'halton'\nn = 7\nwhere = ['x + y < 1']\ncorrelation = [['x', 'y', 0.5]]", 7),
+        ("sampler = 'latin_hypercube'\nn = 9\ncriterion = 'maximin'", 9),
+    ],
+)
+def test_designs_with_options(folder, design, runs):
+    (folder / "study.toml").write_text(CORNERS.format(design=design))
+    assert main(["run", "study.toml"]) == 0
+    assert sg.RunStore("runs.db").runs().counts["done"] == runs
+
+
+@pytest.mark.parametrize(
+    ("design", "problem"),
+    [
+        ("sampler = 'sobol'", "$.design.n: missing; it must be a whole number"),
+        ("sampler = 'factorial'\nn = 4", "$.design.n: factorial decides its number of runs itself"),
+        ("sampler = 'sobol'\nn = 4\nface = 'faced'", "$.design.face: sobol has no such option"),
+        ("sampler = 'sobol'\nn = 4\nwhere = 'z < 1'", "$.design: where: no input 'z'"),
+        ("sampler = 'latin_hypercube'\nn = 4\ncriterion = 'maximum'", "did you mean 'maximin'?"),
+        ("sampler = 'box_behnken'", "$.design: box_behnken needs at least 3 parameters"),
+    ],
+)
+def test_wrong_options_of_a_design_have_their_place(folder, design, problem):
+    (folder / "study.toml").write_text(CORNERS.format(design=design))
+    with pytest.raises(sg.StudyError, match=re.escape(problem)):
+        sg.load_study("study.toml")
+
+
+SENSITIVE = CORNERS.format(design="n = 40") + "[sensitivity]\n{asked}\n"
+
+
+@pytest.mark.parametrize(
+    ("asked", "extra", "told"),
+    [
+        ("n = 64", 0, "z depends most on"),
+        ("method = 'sobol'\nof = 'simulator'\nn = 16\nsecond_order = true", 64, "Strongest pairs"),
+        ("method = 'morris'\nof = 'simulator'\nn = 5", 5 * 3, "Elementary effects on z"),
+        ("method = 'pawn'\nof = 'runs'", 0, "PAWN"),
+    ],
+)
+def test_sensitivity_is_computed_and_reported(folder, asked, extra, told):
+    (folder / "study.toml").write_text(SENSITIVE.format(asked=asked))
+    assert main(["run", "study.toml"]) == 0
+    page = (folder / "report.html").read_text()
+    assert "Which inputs matter" in page
+    assert told in page
+    # Of two inputs both blocks that exchange one hold the same points, which are run once; Morris' grid repeats some.
+    ran = len((folder / "count.txt").read_text()) - 40
+    assert extra / 2 <= ran <= extra
+    if extra:
+        assert len(sg.RunStore("sensitivity.db").runs()) == ran
+    # The page again from what is stored, without a run.
+    (folder / "report.html").unlink()
+    assert main(["report", "study.toml"]) == 0
+    assert told in (folder / "report.html").read_text()
+    assert len((folder / "count.txt").read_text()) == 40 + ran
+
+
+@pytest.mark.parametrize(
+    ("asked", "problem"),
+    [
+        ("method = 'sobl'", "$.sensitivity.method: unknown 'sobl'; did you mean 'sobol'?"),
+        ("outputs = ['s']", "$.sensitivity.outputs[0]: no scalar output 's'"),
+        ("method = 'pawn'\nsecond_order = true", "$.sensitivity.second_order: pawn has no such option"),
+        ("of = 'runs'", "$.sensitivity.of: sobol needs runs of its own"),
+        ("groups = { both = ['x', 'q'] }", "$.sensitivity.groups: no input 'q'"),
+    ],
+)
+def test_mistakes_about_sensitivity_have_their_place(folder, asked, problem):
+    (folder / "study.toml").write_text(SENSITIVE.format(asked=asked))
+    with pytest.raises(sg.StudyError, match=re.escape(problem)):
+        sg.load_study("study.toml")
+
+
+def test_sensitivity_that_cannot_be_had_is_told(folder, capsys):
+    (folder / "study.toml").write_text(SENSITIVE.format(asked="of = 'simulator'\nn = 16"))
+    (folder / "plane.py").write_text(SIMULATOR)
+    main(["run", "study.toml"])
+    (folder / "sensitivity.db").unlink()
+    assert main(["report", "study.toml"]) == 1
+    assert "sensitivity: its runs are not made yet" in capsys.readouterr().err
+
+
 def test_a_file_that_is_not_there_is_named(folder, capsys):
     assert main(["run", "absent.toml"]) == 2
     assert "absent.toml: 1 problem\n  cannot be read: No such file" in capsys.readouterr().err
@@ -223,3 +320,21 @@ def test_a_killed_study_is_resumed_without_running_anything_again(folder, sent):
     assert resumed.returncode == 0, errors
     assert output.splitlines()[-1] == "report: report.html"
     assert len(count.read_text()) - begun == 500 - stored
+
+
+def test_a_study_can_find_its_boxes_with_reds(tmp_path):
+    (tmp_path / "study.toml").write_text(
+        """
+[simulator]
+use = "lake"
+[design]
+n = 48
+[run]
+n_jobs = 0
+[discover]
+of_interest = { reliability = "> 0.5" }
+finder = "reds"
+"""
+    )
+    sg.run_study(sg.load_study(tmp_path / "study.toml"))
+    assert "were found on new points that a metamodel labelled" in (tmp_path / "report.html").read_text()

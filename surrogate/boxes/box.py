@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from surrogate.errors import did_you_mean
 
-__all__ = ["Box", "Limits"]
+__all__ = ["Box", "BoxUnion", "Limits"]
 
 # An interval, open (infinite) on an unrestricted side; or the allowed values of a categorical or ordinal input.
 Limits = tuple[float, float] | frozenset[Any]
@@ -71,13 +72,13 @@ class Box:
         """Names of the inputs with limits."""
         return tuple(self.limits)
 
-    def contains(self, inputs: pd.DataFrame | Mapping[str, Any]) -> NDArray[np.bool_]:
+    def contains(self, inputs: pd.DataFrame | Mapping[str, Any] | NDArray[Any]) -> NDArray[np.bool_]:
         """Which rows lie in the box; NaN in a restricted input does not.
 
         Parameters
         ----------
-        inputs : DataFrame of shape (n, d), or mapping of columns
-            Further columns do not matter.
+        inputs : DataFrame of shape (n, d), mapping of columns, or array of shape (n, d)
+            Further columns do not matter. An array's columns are x0, x1, ..., as where a finder was fitted to one.
 
         Returns
         -------
@@ -88,16 +89,20 @@ class Box:
         KeyError
             If a restricted input is missing.
         """
-        frame = inputs if isinstance(inputs, pd.DataFrame) else pd.DataFrame(inputs)
-        inside = np.ones(len(frame), dtype=bool)
+        columns = _columns(inputs)
+        inside = np.ones(_length(inputs), dtype=bool)
         for name, limits in self.limits.items():
-            if name not in frame.columns:
-                raise KeyError(f"the box limits {name!r}, which is missing; {did_you_mean(name, frame.columns)}")
+            if name not in columns:
+                raise KeyError(f"the box limits {name!r}, which is missing; {did_you_mean(name, columns)}")
+            values = columns[name]
             if isinstance(limits, frozenset):
-                inside &= frame[name].isin(list(limits)).to_numpy()
-            else:
-                values = frame[name].to_numpy(dtype=float)
-                inside &= (values >= limits[0]) & (values <= limits[1])
+                inside &= pd.Series(values).isin(list(limits)).to_numpy()
+                continue
+            values = np.asarray(values, dtype=float)
+            if math.isfinite(limits[0]):
+                inside &= values >= limits[0]
+            if math.isfinite(limits[1]):
+                inside &= values <= limits[1]
         return inside
 
     def rule(self, digits: int = 4) -> str:
@@ -122,6 +127,13 @@ class Box:
         if not math.isfinite(limits[1]):
             return f"{name} >= {low}{unit}"
         return f"{low} <= {name} <= {high}{unit}"
+
+    def _repr_html_(self) -> str:
+        if not self.limits:
+            return "<p>no limits: every run</p>"
+        cells = ((html.escape(name), html.escape(words)) for name, words in self.conditions().items())
+        rows = "".join(f"<tr><th>{name}</th><td>{words}</td></tr>" for name, words in cells)
+        return f"<table><thead><tr><th>input</th><td>inside</td></tr></thead><tbody>{rows}</tbody></table>"
 
     def to_python(self) -> str:
         """A Python expression over variables (or DataFrame columns) named like the inputs, exact to the last digit.
@@ -186,6 +198,97 @@ class Box:
                 low, high = entry["low"], entry["high"]
                 limits[name] = (-math.inf if low is None else low, math.inf if high is None else high)
         return cls(limits, units=data.get("units", {}))
+
+
+@dataclass(frozen=True)
+class BoxUnion:
+    """Several boxes; what lies in any of them lies inside.
+
+    Parameters
+    ----------
+    boxes : sequence of Box
+        At least one.
+
+    Examples
+    --------
+    >>> union = BoxUnion((Box({"x": (0.0, 1.0)}), Box({"y": (2.0, float("inf"))})))
+    >>> union.rule()
+    '(0 <= x <= 1) or (y >= 2)'
+    >>> union.contains({"x": [0.5, 3.0, 3.0], "y": [0.0, 0.0, 4.0]})
+    array([ True, False,  True])
+    """
+
+    boxes: tuple[Box, ...]
+
+    def __post_init__(self) -> None:
+        if not self.boxes:
+            raise ValueError("a union needs at least one box")
+        object.__setattr__(self, "boxes", tuple(self.boxes))
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    def __iter__(self) -> Iterator[Box]:
+        return iter(self.boxes)
+
+    def __getitem__(self, i: int) -> Box:
+        return self.boxes[i]
+
+    @property
+    def restricted(self) -> tuple[str, ...]:
+        """Names of the inputs with limits in any box."""
+        return tuple(dict.fromkeys(name for box in self.boxes for name in box.restricted))
+
+    def contains(self, inputs: pd.DataFrame | Mapping[str, Any] | NDArray[Any]) -> NDArray[np.bool_]:
+        """Which rows lie in a box; see :meth:`Box.contains`."""
+        inside = self.boxes[0].contains(inputs)
+        for box in self.boxes[1:]:
+            inside |= box.contains(inputs)
+        return inside
+
+    def rule(self, digits: int = 4) -> str:
+        """The boxes as one readable sentence."""
+        return _joined((box.rule(digits) for box in self.boxes), " or ")
+
+    def to_python(self) -> str:
+        """A Python expression, as :meth:`Box.to_python`."""
+        return _joined((box.to_python() for box in self.boxes), " | ")
+
+    def to_sql(self) -> str:
+        """The condition of an SQL ``WHERE``, as :meth:`Box.to_sql`."""
+        return _joined((box.to_sql() for box in self.boxes), " OR ")
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready description."""
+        return {"boxes": [box.to_dict() for box in self.boxes]}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> BoxUnion:
+        """The union that :meth:`to_dict` described."""
+        return cls(tuple(Box.from_dict(entry) for entry in data["boxes"]))
+
+    def _repr_html_(self) -> str:
+        parts = (f"<p>Box {i}</p>{box._repr_html_()}" for i, box in enumerate(self.boxes, 1))
+        return f"<div>{''.join(parts)}</div>"
+
+
+def _joined(parts: Iterable[str], word: str) -> str:
+    found = list(parts)
+    return found[0] if len(found) == 1 else word.join(f"({part})" for part in found)
+
+
+def _columns(inputs: pd.DataFrame | Mapping[str, Any] | NDArray[Any]) -> Mapping[str, Any]:
+    if isinstance(inputs, np.ndarray):
+        if inputs.ndim != 2:
+            raise ValueError(f"inputs must have shape (n, d), got {inputs.shape}")
+        return {f"x{j}": inputs[:, j] for j in range(inputs.shape[1])}
+    return inputs  # type: ignore[return-value]  # a DataFrame is a mapping of columns in all that is asked of it
+
+
+def _length(inputs: pd.DataFrame | Mapping[str, Any] | NDArray[Any]) -> int:
+    if isinstance(inputs, Mapping):
+        return len(next(iter(inputs.values()), ()))
+    return len(inputs)
 
 
 def _ordered(values: Iterable[Any]) -> list[Any]:

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from surrogate.space import Space
+from surrogate.designs.copula import Correlation, correlated
+from surrogate.designs.where import Where, check_where
+from surrogate.errors import ConditionError
+from surrogate.space import Real, Space
 
+FloatArray = NDArray[np.float64]
 Rng = np.random.Generator | int | None
 
+# A condition that fewer than about one in this many points meets is refused rather than searched for minutes.
+RAREST = 2**14
 
-def check_size(n: Any) -> int:
+
+def check_size(n: Any, name: str = "n") -> int:
     """`n` as an int of at least 1."""
     if isinstance(n, bool) or not isinstance(n, (int, np.integer)):
-        raise TypeError(f"n must be a whole number of points, got {n!r}")
+        raise TypeError(f"{name} must be a whole number of points, got {n!r}")
     if n < 1:
-        raise ValueError(f"n must be at least 1, got {n}")
+        raise ValueError(f"{name} must be at least 1, got {n}")
     return int(n)
 
 
@@ -36,8 +44,59 @@ def seeded(rng: Rng) -> tuple[np.random.Generator, int | None]:
     return np.random.default_rng(int(rng)), int(rng)
 
 
-def design_from_unit(space: Space, u: NDArray[np.float64], sampler: str, seed: int | None) -> pd.DataFrame:
-    """The design at positions `u` in the unit cube; its ``attrs`` say which sampler and seed made it."""
-    design = space.from_unit(u)
-    design.attrs = {"sampler": sampler, "seed": seed, "n": len(design)}
+def design_from_unit(
+    space: Space, u: FloatArray, sampler: str, seed: int | None, options: Mapping[str, Any] | None = None
+) -> pd.DataFrame:
+    """The design at positions `u` in the unit cube; its ``attrs`` say which sampler, seed and options made it."""
+    return finish(space, space.from_unit(u), sampler, seed, options)
+
+
+def finish(
+    space: Space, design: pd.DataFrame, sampler: str, seed: int | None, options: Mapping[Any, Any] | None = None
+) -> pd.DataFrame:
+    """`design` with its ``attrs``; options that are None are left out. It remembers its space for ``augment``."""
+    told = {str(key): value for key, value in (options or {}).items() if value is not None}
+    design.attrs.clear()
+    design.attrs.update(sampler=sampler, seed=seed, n=len(design), **told)
+    # Not in attrs, which are stored with the runs, and not by plain assignment, which pandas takes for a column.
+    object.__setattr__(design, "_space", space)
     return design
+
+
+def first_that_hold(
+    space: Space,
+    draw: Callable[[int], FloatArray],
+    n: int,
+    where: Where,
+    correlation: Correlation,
+) -> tuple[FloatArray, dict[str, Any]]:
+    """The first `n` points of a sequence that meet `where`, correlated, with the options as ``attrs`` tell them.
+
+    Parameters
+    ----------
+    draw : callable
+        The first so many points of the sequence, in the unit cube.
+    """
+    condition = check_where(where, space)
+    couple = correlated(space, correlation)
+    options = {"where": condition.text if condition else None, "correlation": couple.told}
+    size = n
+    while True:
+        u = couple(draw(size))
+        if condition is None:
+            return u, options
+        holds = np.flatnonzero(condition(space.from_unit(u)))
+        if len(holds) >= n:
+            return u[holds[:n]], options
+        if size >= RAREST * n:
+            raise ConditionError(
+                f"where: only {len(holds)} of {size} points meet {condition.text!r}, {n} are wanted; "
+                "narrow the space's bounds to where it can hold"
+            )
+        # Half as many again as the share so far promises, so that one more round mostly does.
+        size = min(RAREST * n, max(2 * size, int(1.5 * size * n / max(len(holds), 1))))
+
+
+def open_ends(space: Space) -> NDArray[np.bool_]:
+    """Per parameter whether its ends are infinitely far away."""
+    return np.array([isinstance(p, Real) and not (np.isfinite(p.low) and np.isfinite(p.high)) for p in space.values()])

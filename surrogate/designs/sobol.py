@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import copy
+
+import numpy as np
 import pandas as pd
 from scipy.stats import qmc
 
-from surrogate.designs._design import Rng, check_size, design_from_unit, seeded
+from surrogate.designs._design import FloatArray, Rng, check_size, design_from_unit, first_that_hold, seeded
+from surrogate.designs.copula import Correlation
+from surrogate.designs.where import Where
 from surrogate.space import Space
 
 __all__ = ["sobol"]
 
 
-def sobol(space: Space, n: int, *, rng: Rng = None) -> pd.DataFrame:
+def sobol(
+    space: Space, n: int, *, rng: Rng = None, where: Where = None, correlation: Correlation = None
+) -> pd.DataFrame:
     """The first `n` points of a scrambled Sobol sequence.
 
     Every power of two of points from the start is balanced in all parameters; other numbers are allowed, and a longer
@@ -24,11 +31,15 @@ def sobol(space: Space, n: int, *, rng: Rng = None) -> pd.DataFrame:
         Number of points, at least 1; best a power of two.
     rng : int, numpy Generator or None
         Seed of the scrambling. Without one the operating system gives one, which ``attrs["seed"]`` tells.
+    where : str or list of str, optional
+        Conditions on the inputs, e.g. ``"width * height <= 2"``; points that do not meet them are passed over.
+    correlation : mapping of (name, name) to float, or DataFrame, optional
+        Correlations of the normal scores of pairs of parameters (a Gaussian copula).
 
     Returns
     -------
     DataFrame of shape (n, d)
-        In the parameters' units; ``attrs`` holds ``sampler``, ``seed`` and ``n``.
+        In the parameters' units; ``attrs`` holds ``sampler``, ``seed``, ``n`` and the options that were given.
 
     References
     ----------
@@ -46,6 +57,11 @@ def sobol(space: Space, n: int, *, rng: Rng = None) -> pd.DataFrame:
     n = check_size(n)
     generator, seed = seeded(rng)
     engine = qmc.Sobol(space.d, scramble=True, rng=generator)
-    # Drawn to the next power of two and cut, since SciPy warns (rightly) when an unbalanced number is asked for.
-    u = engine.random_base2((n - 1).bit_length())[:n]
-    return design_from_unit(space, u, "sobol", seed)
+
+    def draw(size: int) -> FloatArray:
+        # From the start each time: a condition may need more of the sequence than was drawn before.
+        # Drawn to the next power of two and cut, since SciPy warns (rightly) when an unbalanced number is asked for.
+        return np.asarray(copy.deepcopy(engine).random_base2((size - 1).bit_length())[:size])
+
+    u, options = first_that_hold(space, draw, n, where, correlation)
+    return design_from_unit(space, u, "sobol", seed, options)

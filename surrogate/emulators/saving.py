@@ -28,7 +28,18 @@ FORMAT_VERSION = 1
 
 # Where each class that can be read lives; imported on use, and nothing else can be named by a file.
 SAVED = {
+    "AutoEmulator": "surrogate.emulators.auto:AutoEmulator",
+    "ConformalEmulator": "surrogate.emulators.conformal:ConformalEmulator",
+    "ForestEmulator": "surrogate.emulators.forest:ForestEmulator",
+    "FunctionalEmulator": "surrogate.emulators.functional:FunctionalEmulator",
     "GaussianProcess": "surrogate.emulators.gp.gaussian_process:GaussianProcess",
+    "GradientEnhanced": "surrogate.emulators.gradient_enhanced:GradientEnhanced",
+    "MultiFidelity": "surrogate.emulators.multifidelity:MultiFidelity",
+    "MultiOutput": "surrogate.emulators.functional:MultiOutput",
+    "PolynomialChaos": "surrogate.emulators.polynomial_chaos:PolynomialChaos",
+    "PolynomialKriging": "surrogate.emulators.polynomial_kriging:PolynomialKriging",
+    "ProbabilityEmulator": "surrogate.emulators.classifier:ProbabilityEmulator",
+    "RadialBasis": "surrogate.emulators.radial_basis:RadialBasis",
 }
 
 DESCRIPTION = "emulator.json"

@@ -238,9 +238,11 @@ def fit_surface(
         # Constant outputs say nothing about the hyper-parameters.
         return Surface(ExactPosterior.of(base, Prior.of(base).mean), trend, warps[0], {})
     variants = [Variant(dataclasses.replace(base, y=warp.forward(y)), warp.log_slopes(y)) for warp in warps]
-    if memory and n < GROWTH * memory["runs"] + GROWTH_RUNS and len(memory["theta"]) == base.size:
+    one, chosen = variants[0], 0
+    if memory:
         chosen = min(memory["warp"], len(variants) - 1)
         one = variants[chosen].of_family(memory["family"])
+    if memory and n < GROWTH * memory["runs"] + GROWTH_RUNS and len(memory["theta"]) == one.problem.size:
         problem, theta = one.problem, climb(one, np.array(memory["theta"]), ITERATIONS, TOLERANCE).theta
         runs = memory["runs"]
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,7 @@ from matplotlib.figure import Figure as MplFigure
 from surrogate.conditions import Condition
 from surrogate.runs.records import Runs
 
-__all__ = ["Asked", "Figure", "Section", "Table", "Text", "new_axes"]
+__all__ = ["Asked", "Choice", "Figure", "Section", "Table", "Text", "new_axes"]
 
 FIGURE_SIZE = (6.0, 4.0)
 
@@ -71,15 +71,18 @@ class Figure:
     caption : str
     table : Table, optional
         The numbers behind it.
+    view : str
+        What the page's script knows it by, if it follows a choice.
     """
 
     svg: str
     alt: str
     caption: str
     table: Table | None = None
+    view: str = ""
 
     @classmethod
-    def of(cls, ax: Axes, alt: str, caption: str, table: Table | None = None) -> Figure:
+    def of(cls, ax: Axes, alt: str, caption: str, table: Table | None = None, view: str = "") -> Figure:
         """From axes made by :func:`new_axes`."""
         figure = ax.figure
         text = io.StringIO()
@@ -95,7 +98,23 @@ class Figure:
         svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
         svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r'\1 role="img"', svg, count=1)
         svg = re.sub(r"(<svg[^>]*>)", lambda found: f"{found[1]}<title>{_escaped(alt)}</title>", svg, count=1)
-        return cls(svg, alt, caption, table)
+        return cls(svg, alt, caption, table, view)
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """One of several things that the section's figures can show; a script lets the reader choose another.
+
+    Attributes
+    ----------
+    told : str
+        The one that the figures show as they are, in words.
+    data : mapping
+        What the script needs for all of them, JSON-ready.
+    """
+
+    told: str
+    data: Mapping[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,23 +128,25 @@ class Section:
     title : str
     lead : str
         Its result in a sentence or two; the page's summary is made of these.
-    blocks : list of Text, Table and Figure
+    blocks : sequence of Text, Table, Figure and Choice
     """
 
     anchor: str
     title: str
     lead: str
-    blocks: list[Text | Table | Figure]
+    blocks: Sequence[Text | Table | Figure | Choice]
 
 
 @dataclass(frozen=True, eq=False)
 class Asked:
     """Everything a section may draw on."""
 
-    runs: Runs
+    runs: Runs | None = None
     question: str = ""
     emulators: Mapping[str, Any] = field(default_factory=dict)
     boxes: Any = None
+    sensitivity: pd.DataFrame | None = None
+    student: Any = None  # a StudentSummary
     conditions: tuple[Condition, ...] = ()
     problems: tuple[str, ...] = ()
 

@@ -1,8 +1,10 @@
-"""The report: one self-contained HTML file, readable without JavaScript and without a network."""
+"""The report: one self-contained HTML file, complete without JavaScript and without a network."""
 
 from __future__ import annotations
 
+import base64
 import datetime
+import hashlib
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -11,10 +13,11 @@ from typing import Any
 
 import jinja2
 import matplotlib as mpl
+import pandas as pd
 
 from surrogate.conditions import Condition, parse_conditions
 from surrogate.errors import did_you_mean
-from surrogate.reports.content import SVG_STYLE, Asked, Figure, Table, Text
+from surrogate.reports.content import SVG_STYLE, Asked, Choice, Figure, Table, Text
 from surrogate.reports.sections import SECTIONS
 from surrogate.runs.records import Runs
 
@@ -24,9 +27,11 @@ __all__ = ["report"]
 def report(
     path: str | Path,
     *,
-    runs: Runs,
+    runs: Runs | None = None,
     emulator: Any = None,
     boxes: Any = None,
+    sensitivity: pd.DataFrame | None = None,
+    student: Any = None,
     of_interest: str | Mapping[str, str] | Sequence[str | Condition] | None = None,
     title: str = "",
     question: str = "",
@@ -38,11 +43,16 @@ def report(
     ----------
     path : str or Path
         The file to write; replaced as a whole if it exists.
-    runs : Runs
+    runs : Runs, optional
+        Needed for emulators and boxes, whose runs they are.
     emulator : fitted emulator, or mapping of output to fitted emulator, optional
         Fitted on the finished runs in their order. One emulator alone belongs to the only scalar output.
     boxes : fitted box finder, optional
         Fitted on the finished runs in their order.
+    sensitivity : DataFrame, optional
+        As from ``sobol_indices`` or any other measure.
+    student : StudentSummary, optional
+        Of :func:`surrogate.summarise_student`.
     of_interest : str, mapping or sequence of conditions, optional
         What made runs of interest, to be told in words.
     title, question : str, optional
@@ -58,32 +68,39 @@ def report(
     Raises
     ------
     ValueError
-        If an emulator belongs to no output.
+        If an emulator belongs to no output, or there is nothing to report on.
     FileNotFoundError
         If the folder does not exist.
     """
     file = Path(path)
     if not file.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {file.parent} for the report {file.name}")
+    if runs is None and student is None:
+        raise ValueError("there is nothing to report on: pass runs=, student= or both")
+    if runs is None and (emulator is not None or boxes is not None):
+        raise ValueError("emulator and boxes are told with the runs they were fitted on: pass runs=")
     asked = Asked(
         runs=runs,
         question=question,
-        emulators=_by_output(emulator, runs),
+        emulators={} if runs is None else _by_output(emulator, runs),
         boxes=boxes,
+        sensitivity=sensitivity,
+        student=student,
         conditions=() if of_interest is None else parse_conditions(of_interest),
         problems=tuple(problems),
     )
     with mpl.rc_context(SVG_STYLE):
         sections = [section for make in SECTIONS if (section := make(asked)) is not None]
-    text = (
-        _environment()
-        .get_template("page.html.j2")
-        .render(
-            title=title or f"Study of {runs.simulator}",
-            date=datetime.date.today().isoformat(),
-            problems=asked.problems,
-            sections=sections,
-        )
+    environment = _environment()
+    script = environment.get_template("choice.js").render()
+    text = environment.get_template("page.html.j2").render(
+        title=title or (f"Study of {runs.simulator}" if runs is not None else "What the model knows"),
+        date=datetime.date.today().isoformat(),
+        problems=asked.problems,
+        sections=sections,
+        script=script,
+        # Browsers run this script and no other, whatever text came into the page.
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )
     _replace(file, text)
     return file
@@ -117,6 +134,7 @@ def _environment() -> jinja2.Environment:
     environment.tests["text"] = lambda block: isinstance(block, Text)
     environment.tests["table"] = lambda block: isinstance(block, Table)
     environment.tests["figure"] = lambda block: isinstance(block, Figure)
+    environment.tests["choice"] = lambda block: isinstance(block, Choice)
     return environment
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import functools
+import itertools
 import os
 import threading
 import time
@@ -221,6 +222,7 @@ class JoblibExecutor(Executor):
     def __init__(self, backend: Any, n_jobs: int = -1) -> None:
         self._backend = backend
         self._n_jobs = n_jobs
+        self._gives_back_at_once = True
         self._lock = threading.Lock()
         self._waiting: deque[tuple[int, Callable[..., Any], tuple[Any, ...]]] = deque()
         self._futures: dict[int, Future[Any]] = {}
@@ -254,15 +256,7 @@ class JoblibExecutor(Executor):
                     return
             out: set[int] = set()
             try:
-                parallel = joblib.Parallel(
-                    n_jobs=self._n_jobs,
-                    backend=self._backend,
-                    return_as="generator_unordered",
-                    batch_size=1,
-                    # Arrays must not be turned into read-only maps of files that are deleted.
-                    max_nbytes=None,
-                )
-                for key, value, error in parallel(self._calls(out)):
+                for key, value, error in self._answers(out):
                     out.discard(key)
                     future = self._futures.pop(key)
                     if error is None:
@@ -270,8 +264,29 @@ class JoblibExecutor(Executor):
                     else:
                         future.set_exception(error)
             except BaseException as error:
-                for key in out:
-                    self._futures.pop(key).set_exception(BrokenExecutor(f"{type(error).__name__}: {error}"))
+                with self._lock:
+                    # Of a backend that does not even start nothing is out, and what waits would wait for ever.
+                    lost = out or {key for key, *_ in self._waiting}
+                    self._waiting = deque(call for call in self._waiting if call[0] not in lost)
+                for key in lost:
+                    future = self._futures.pop(key)
+                    if not future.cancelled():
+                        future.set_exception(BrokenExecutor(f"{type(error).__name__}: {error}"))
+
+    def _answers(self, out: set[int]) -> Iterator[tuple[int, Any, BaseException | None]]:
+        """What the backend gives back, as it comes; of backends that cannot do that, all of a round together."""
+        # Arrays must not be turned into read-only maps of files that are deleted.
+        options = {"n_jobs": self._n_jobs, "backend": self._backend, "batch_size": 1, "max_nbytes": None}
+        if self._gives_back_at_once:
+            try:
+                parallel = joblib.Parallel(return_as="generator_unordered", **options)
+            except ValueError:
+                self._gives_back_at_once = False
+        if self._gives_back_at_once:
+            yield from parallel(self._calls(out))
+        else:
+            parallel = joblib.Parallel(**options)
+            yield from parallel(itertools.islice(self._calls(out), parallel._effective_n_jobs()))
 
     def _calls(self, out: set[int]) -> Iterator[Any]:
         """What is waiting, until nothing is; joblib asks for the next when a worker is free."""

@@ -48,7 +48,8 @@ class Plan:
         entropy: int | None = None,
     ) -> None:
         settled = {key for key, status in store.statuses().items() if status == "done" or not rerun_failures}
-        first = store.next_number()
+        # Runs are numbered by their rows, after those that the store has.
+        self._first = store.next_number()
         self._store = store
         self._rerun_failures = rerun_failures
         self._entropy = entropy
@@ -59,7 +60,6 @@ class Plan:
         for row, key in enumerate(ids):
             if key not in settled:
                 self._rows.setdefault(key, row)
-        self._numbers = {key: first + position for position, key in enumerate(self._rows)}
         self._waiting = deque(self._rows)
         self._held: deque[str] = deque()
         self._retry_at = 0.0
@@ -89,7 +89,7 @@ class Plan:
 
     def match(self, outcomes: Sequence[Outcome]) -> list[tuple[int, Task, Outcome]]:
         """Outcomes with their tasks and numbers, as the store takes them."""
-        return [(self._numbers[o.id], self._given.pop(o.id), o) for o in outcomes]
+        return [(self._first + self._rows[o.id], self._given.pop(o.id), o) for o in outcomes]
 
     def _task(self, key: str) -> Task:
         row = self._rows[key]

@@ -80,9 +80,10 @@ class _Keeper:
                 self.lock.release()
 
     def close(self) -> None:
-        if self._pool is not None:
-            self._pool.close()
-        self._pool = None
+        # Taken first: the timer's thread and the end of the process may both come here.
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.close()
 
 
 _here = threading.local()

@@ -81,3 +81,55 @@ def test_impossible_boxes_are_refused():
         sg.Box({"k": set()})
     with pytest.raises(KeyError, match="did you mean 'tau1'"):
         sg.Box({"tau": (0, 1)}).contains(pd.DataFrame({"tau1": [0.5]}))
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(boxes(), min_size=1, max_size=3))
+def test_a_union_holds_what_any_of_its_boxes_holds(parts):
+    frame, union = runs(), sg.BoxUnion(tuple(parts))
+    inside = np.any([box.contains(frame) for box in parts], axis=0)
+    np.testing.assert_array_equal(union.contains(frame), inside)
+    assert sg.BoxUnion.from_dict(json.loads(json.dumps(union.to_dict()))) == union
+    python = eval(union.to_python(), {}, {name: frame[name] for name in frame})
+    np.testing.assert_array_equal(np.broadcast_to(python, len(frame)), inside)
+    with sqlite3.connect(":memory:") as database:
+        frame.to_sql("runs", database, index_label="i")
+        found = [i for (i,) in database.execute(f"SELECT i FROM runs WHERE {union.to_sql()} ORDER BY i")]
+    np.testing.assert_array_equal(found, np.flatnonzero(inside))
+    assert list(union) == parts
+    assert (len(union), union[0]) == (len(parts), parts[0])
+    assert set(union.restricted) == {name for box in parts for name in box.limits}
+
+
+def test_a_union_reads_as_a_sentence_and_needs_a_box():
+    union = sg.BoxUnion((sg.Box({"x": (0, 1)}), sg.Box({"k": {"a"}})))
+    assert union.rule() == "(0 <= x <= 1) or (k = 'a')"
+    assert sg.BoxUnion((sg.Box({"x": (0, 1)}),)).rule() == "0 <= x <= 1"
+    with pytest.raises(ValueError, match="at least one box"):
+        sg.BoxUnion(())
+
+
+def test_arrays_have_columns_by_number():
+    box = sg.Box({"x1": (0.5, INF)})
+    assert box.contains(np.array([[0.9, 0.1], [0.1, 0.9]])).tolist() == [False, True]
+    with pytest.raises(KeyError, match="'x1', which is missing"):
+        box.contains(np.zeros((3, 1)))
+    with pytest.raises(ValueError, match=r"shape \(n, d\), got \(3,\)"):
+        box.contains(np.zeros(3))
+
+
+def test_missing_values_of_any_kind_are_outside():
+    frame = pd.DataFrame({"x": [None, 0.5, np.nan], "k": ["a", None, "a"]})
+    assert sg.Box({"x": (0, 1)}).contains(frame).tolist() == [False, True, False]
+    assert sg.Box({"k": {"a"}}).contains(frame).tolist() == [True, False, True]
+    assert sg.Box({}).contains(frame).all()
+
+
+def test_a_notebook_shows_names_as_text():
+    html = sg.Box({"<b>": (0, INF), "k": {"<i>"}}, units={"<b>": "m"})._repr_html_()
+    assert "<th>&lt;b&gt;</th><td>&lt;b&gt; &gt;= 0 m</td>" in html
+    assert "<i>" not in html
+    assert "no limits" in sg.Box({})._repr_html_()
+    union = sg.BoxUnion((sg.Box({"a": (0, 1)}), sg.Box({"b": (0, 1)})))._repr_html_()
+    assert "Box 1" in union
+    assert "Box 2" in union

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 import shutil
 import signal
 import subprocess
@@ -70,3 +71,43 @@ def test_umbridge(example, monkeypatch):
         expected = here(**runs.inputs.iloc[i].to_dict())
         assert runs.outputs["lift"].iloc[i] == expected["lift"]
         np.testing.assert_array_equal(runs.series("pressure").iloc[i], expected["pressure"])
+
+
+@pytest.mark.slow
+def test_renewable_energy(data_file, tmp_path):
+    script = REPOSITORY / "examples" / "renewable_energy" / "analyse.py"
+    data = data_file("bryant2010_tgl.csv")
+    seen = subprocess.run(
+        [sys.executable, script, data, tmp_path / "out.png"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment(),
+    )
+    assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG")
+    rows = {line[:20].strip(): line[20:].split() for line in seen.stdout.splitlines()}
+    assert rows["EMA workbench"][:3] == ["0.753", "0.770", "87"]
+    # The article reports 79% and 73%.
+    assert rows["Prim, same trade-off"][:3] == ["0.798", "0.732", "97"]
+    assert float(rows["Reds, reported"][0]) > 0.85
+
+
+def test_the_published_box_of_the_renewable_energy_study(data_file):
+    """Box 21 of EMA workbench's documentation, with its quasi-p-values."""
+    example = runpy.run_path(str(REPOSITORY / "examples" / "renewable_energy" / "analyse.py"))
+    inputs, costly = example["load"](data_file("bryant2010_tgl.csv"))
+    prim = sg.Prim(alpha=0.1).fit(inputs, costly, space=example["SPACE"])
+    box, published = prim.boxes_[21], example["PUBLISHED"]["EMA workbench"]
+    assert set(box.restricted) == set(published.restricted)
+    for name, limits in published.limits.items():
+        assert box.limits[name] == pytest.approx(limits, rel=1e-5)
+    row = prim.trajectory_.iloc[21]
+    assert (row["coverage"], row["density"]) == pytest.approx((0.752809, 0.770115), abs=1e-6)
+    assert prim.quasi_p(21).min(axis=1).to_dict() == pytest.approx(
+        {
+            "Total biomass": 4.716968553178765e-06,
+            "Demand elasticity": 1.1849299115762218e-16,
+            "Biomass backstop price": 3.515112530263049e-11,
+            "Cellulosic cost": 0.15741333528927348,
+        }
+    )

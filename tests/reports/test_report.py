@@ -61,7 +61,7 @@ class Outline(html.parser.HTMLParser):
 
     def __init__(self):
         super().__init__()
-        self.open, self.ids, self.targets, self.fetched, self.text = [], [], [], [], []
+        self.open, self.ids, self.targets, self.fetched, self.scripts, self.text = [], [], [], [], [], []
 
     def handle_starttag(self, tag, attrs):
         found = dict(attrs)
@@ -73,7 +73,7 @@ class Outline(html.parser.HTMLParser):
             elif value and not value.startswith("data:"):
                 self.fetched.append(value)
         if tag == "script":
-            self.fetched.append("script")
+            self.scripts.append(found.get("type"))
         if tag not in self.VOID:
             self.open.append(tag)
 
@@ -98,6 +98,7 @@ def outline(page):
 
 def test_nothing_is_fetched_and_every_reference_lands(outline):
     assert outline.fetched == []
+    assert outline.scripts == ["application/json", None]  # data, and the one that shows other boxes
     assert not outline.open
     assert len(outline.ids) == len(set(outline.ids))
     assert set(outline.targets) <= set(outline.ids)

@@ -117,6 +117,23 @@ def test_workers_without_the_package_are_told_from_bad_runs():
         sg.run(sims.counted, DESIGN, executor=Lost())
 
 
+class RoundsOnly(joblib._parallel_backends.ThreadingBackend):
+    """A backend as Ray's is: it gives nothing back before all is done."""
+
+    supports_return_generator = False
+
+
+def test_a_joblib_backend_that_gives_back_in_rounds_works_too():
+    joblib.register_parallel_backend("rounds", RoundsOnly)
+    runs = sg.run(sims.misbehaving, MIXED, executor="rounds", timeout=1.5, n_jobs=2)
+    assert runs.table["status"].tolist() == STATUSES
+
+
+def test_a_joblib_backend_that_does_not_start_is_told():
+    with pytest.raises(sg.SurrogateError, match=r"has not answered a single run.*no_such_backend"):
+        sg.run(sims.counted, DESIGN, executor="no_such_backend", n_jobs=2)
+
+
 def test_what_is_no_executor_is_named():
     with pytest.raises(TypeError, match=r"executor must be an executor.*got 7"):
         sg.run(sims.counted, DESIGN, executor=7)

@@ -214,7 +214,7 @@ class Kernel:
         d, n = b.shape[1], len(b)
         cross, slopes = np.empty((len(a), n)), np.empty((d, len(a), n))
         for rows, factors in self._blocks(theta, a, b):
-            np.multiply.reduce(factors.f.reshape(d, -1, n), axis=0, out=cross[rows])
+            factors.correlations(cross[rows].reshape(-1))
             _, by_scale = next(factors.log_slopes())
             # By the signed distance instead of its logarithm; all families are flat at zero.
             distance = a[rows].T[:, :, None] - b.T[:, None, :]

@@ -10,6 +10,8 @@ from surrogate.reports.sections.emulators import emulators_section
 from surrogate.reports.sections.provenance import provenance_section
 from surrogate.reports.sections.question import question_section
 from surrogate.reports.sections.runs import runs_section
+from surrogate.reports.sections.sensitivity import sensitivity_section
+from surrogate.reports.sections.transfer import transfer_section
 
 __all__ = ["SECTIONS"]
 
@@ -19,5 +21,7 @@ SECTIONS: tuple[Callable[[Asked], Section | None], ...] = (
     runs_section,
     boxes_section,
     emulators_section,
+    sensitivity_section,
+    transfer_section,
     provenance_section,
 )

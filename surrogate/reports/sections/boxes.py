@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import base64
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 
 from surrogate.boxes.box import Box
-from surrogate.plots.boxes import plot_box_limits, plot_runs, plot_trajectory
-from surrogate.reports.content import Asked, Figure, Section, Table, Text, new_axes
+from surrogate.plots.boxes import frames_of, plot_box_limits, plot_runs, plot_trajectory, unit_parts
+from surrogate.reports.content import Asked, Choice, Figure, Section, Table, Text, new_axes
+from surrogate.space import Space
 
 __all__ = ["boxes_section"]
+
+# Of more runs than these the scatters do not tell which lie in the chosen box: the page would become slow and large.
+MOST_RUNS_MARKED = 5000
 
 
 def boxes_section(asked: Asked) -> Section | None:
     """The section "Where it is of interest", if a box finder was given."""
     finder = asked.boxes
-    if finder is None:
+    if finder is None or asked.runs is None:
         return None
     box, trajectory, chosen = finder.best_, finder.trajectory_, finder.best_index_
     runs, flags = asked.runs, np.asarray(finder.of_interest_, dtype=bool)
-    row, last = trajectory.iloc[chosen], trajectory.iloc[-1]
+    # A finder that learned from a metamodel's points has counted its boxes on the runs, too.
+    row, last = getattr(finder, "run_trajectory_", trajectory).iloc[chosen], trajectory.iloc[-1]
     share = flags.mean()
     interest = asked.interest or "the condition"
     lead = (
@@ -30,40 +37,113 @@ def boxes_section(asked: Asked) -> Section | None:
         f"{row['coverage']:.0%} of them (coverage), and {row['density']:.0%} of the runs inside it are of interest "
         f"(density, {row['density'] / share:.1f} times the share among all runs)."
     )
-    blocks: list[Text | Table | Figure] = [
-        Text(
-            "PRIM peels the space a slice at a time and so trades coverage for density. Every dot below is a box on "
-            f"that way; described here is box {chosen}, the one with the largest weighted relative accuracy (share of "
-            "all runs inside times the gain of density). Coverage and density are counted on the runs the box was "
-            "found with, so new runs will do somewhat worse."
-        ),
+    trade_off = plot_trajectory(trajectory, chosen, new_axes())
+    _name(trade_off, mark=[trade_off.collections[-1], trade_off.texts[-1]])
+    labels = {name: runs.space.label(name) for name in runs.space}
+    scatters: dict[tuple[str, str], Axes] = {}
+    for x, y in _pairs(box, runs.inputs, flags):
+        ax = scatters[x, y] = plot_runs(runs.inputs, flags, x, y, box, labels, new_axes())
+        _name(ax, frame=ax.patches, other=ax.collections[:1], interest=ax.collections[1:])
+    choice = _choice(finder, runs.inputs, runs.space, trade_off, scatters)
+    blocks: list[Text | Table | Figure | Choice] = [
+        Text(_how_found(finder) + " Where scripts run, a click on another dot, or the arrow keys, show its box."),
         Figure.of(
-            plot_trajectory(trajectory, chosen, new_axes()),
+            trade_off,
             alt=f"Peeling trajectory from coverage 1, density {share:.2f} to coverage {last['coverage']:.2f}, "
             f"density {last['density']:.2f}; box {chosen} is marked.",
             caption="Peeling trajectory: the boxes to choose from",
             table=Table(trajectory, "The boxes of the trajectory", folded=True),
+            view="trade-off",
         ),
         Figure.of(
             plot_box_limits(box, runs.space, new_axes(6.0, 0.9 + 0.42 * max(1, len(box.limits)))),
             alt=f"Limits of box {chosen}: {box.rule()}.",
             caption=f"Limits of box {chosen} within the inputs' ranges",
             table=Table(_limits_table(box, runs.space), "Limits", folded=False),
+            view="limits",
         ),
-    ]
-    labels = {name: runs.space.label(name) for name in runs.space}
-    for x, y in _pairs(box, runs.inputs, flags):
-        blocks.append(
+        *(
             Figure.of(
-                plot_runs(runs.inputs, flags, x, y, box, labels, new_axes()),
+                ax,
                 alt=f"Runs over {x} and {y}; triangles are of interest, the rectangle is the box.",
                 caption=f"Runs of interest over {x} and {y}; the rectangle is the box, its other limits do not show",
+                view="scatter",
             )
-        )
+            for (x, y), ax in scatters.items()
+        ),
+    ]
+    blocks.insert(2, choice)
     return Section("boxes", "Where it is of interest", lead, blocks)
 
 
-def _limits_table(box: Box, space: Any) -> pd.DataFrame:
+def _how_found(finder: Any) -> str:
+    chosen = finder.best_index_
+    text = (
+        "PRIM peels the space a slice at a time and so trades coverage for density. Every dot below is a box on that "
+        f"way; described here is box {chosen}, the one with the largest weighted relative accuracy (share of all runs "
+        "inside times the gain of density) after a deduction for every restricted input, as each was chosen to look "
+        "good. "
+    )
+    if not hasattr(finder, "method_"):
+        return text + (
+            "Coverage and density are counted on the runs the box was found with, so new runs will do somewhat worse."
+        )
+    expected = finder.trajectory_.iloc[chosen]
+    return text + (
+        f"The boxes were found on new points that a metamodel labelled ({finder.method_}: {finder.reason_}). Over the "
+        f"whole space it expects coverage {expected['coverage']:.0%} and density {expected['density']:.0%} of this "
+        "box; the trade-off shows what it expects."
+    )
+
+
+def _name(ax: Axes, **artists: Sequence[Any]) -> None:
+    """Names by which the page's script finds what it moves."""
+    ax.patch.set_gid("plane")
+    for name, several in artists.items():
+        for i, artist in enumerate(several):
+            artist.set_gid(f"{name}-{i}")
+
+
+def _choice(
+    finder: Any, inputs: pd.DataFrame, space: Space, trade_off: Axes, scatters: Mapping[tuple[str, str], Axes]
+) -> Choice:
+    """Every box of the trajectory as the page's script shows it; places are shares of a plot's width and height."""
+    flags = np.asarray(finder.of_interest_, dtype=bool)
+    # In the order of drawing: the others, then the runs of interest.
+    drawn = np.argsort(flags, kind="stable")
+    boxes: list[dict[str, Any]] = []
+    for i, (box, row) in enumerate(zip(finder.boxes_, finder.trajectory_.to_dict("records"), strict=True)):
+        figures = f"box {i}: coverage {row['coverage']:.0%}, density {row['density']:.0%}"
+        inside = box.contains(inputs)
+        entry: dict[str, Any] = {
+            "figures": figures,
+            "told": f"{figures.capitalize()}, {inside.sum()} runs inside. {box.rule()}",
+            "at": _shares(trade_off, row["coverage"], row["density"]),
+            "limits": [
+                {**words, "parts": unit_parts(box.limits[name], space[name])}
+                for name, words in zip(box.restricted, _limits_table(box, space).reset_index().to_dict("records"))
+            ],
+            "frames": [
+                [
+                    [*_shares(ax, x0, y0), *_shares(ax, x1, y1)]
+                    for (x0, x1), (y0, y1) in frames_of(box, inputs, x, y, ax)
+                ]
+                for (x, y), ax in scatters.items()
+            ],
+        }
+        if len(inputs) <= MOST_RUNS_MARKED:
+            entry["inside"] = base64.b64encode(np.packbits(inside[drawn]).tobytes()).decode()
+        boxes.append(entry)
+    chosen = int(finder.best_index_)
+    return Choice(boxes[chosen]["told"], {"chosen": chosen, "boxes": boxes})
+
+
+def _shares(ax: Axes, x: float, y: float) -> list[float]:
+    views = (ax.get_xlim(), ax.get_ylim())
+    return [round(float((v - low) / (high - low)), 4) for v, (low, high) in zip((x, y), views)]
+
+
+def _limits_table(box: Box, space: Space) -> pd.DataFrame:
     words = box.conditions()
     rows = [
         {"input": space.label(name), "box": words[name], "whole range": space[name].allowed} for name in box.restricted

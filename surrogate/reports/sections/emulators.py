@@ -13,7 +13,7 @@ __all__ = ["emulators_section"]
 
 def emulators_section(asked: Asked) -> Section | None:
     """The section "Emulators", if there are any."""
-    if not asked.emulators:
+    if not asked.emulators or asked.runs is None:
         return None
     blocks: list[Text | Table | Figure] = [
         Text(

@@ -12,7 +12,12 @@ __all__ = ["provenance_section"]
 
 def provenance_section(asked: Asked) -> Section:
     """The section "Seeds and versions"."""
+    versions = Table(
+        pd.DataFrame({"version": package_versions()}).rename_axis("package"), "Software that made this page"
+    )
     runs = asked.runs
+    if runs is None:
+        return Section("provenance", "Versions", "The versions below made this page.", [versions])
     made = {f"design {key}": str(value) for key, value in runs.design.items()}
     made |= {
         "simulator": runs.simulator,
@@ -20,8 +25,7 @@ def provenance_section(asked: Asked) -> Section:
         "space fingerprint": runs.space.fingerprint,
     }
     facts = pd.DataFrame({"value": made}).rename_axis("fact")
-    versions = pd.DataFrame({"version": package_versions()}).rename_axis("package")
-    blocks = [Table(facts, "Seeds and identity"), Table(versions, "Software that made this page")]
+    blocks = [Table(facts, "Seeds and identity"), versions]
     if runs.sessions:
         rows = [
             {key: s.get(key, "") for key in ("time", "host", "platform", "git_commit", "command")}

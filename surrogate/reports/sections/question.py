@@ -11,9 +11,11 @@ from surrogate.space import Real
 __all__ = ["question_section"]
 
 
-def question_section(asked: Asked) -> Section:
-    """The section "What was asked"."""
+def question_section(asked: Asked) -> Section | None:
+    """The section "What was asked", if there are runs."""
     runs = asked.runs
+    if runs is None:
+        return None
     inputs = pd.DataFrame(
         [
             {

@@ -12,9 +12,11 @@ __all__ = ["runs_section"]
 MAX_FAILURES = 20
 
 
-def runs_section(asked: Asked) -> Section:
-    """The section "Design and runs"."""
+def runs_section(asked: Asked) -> Section | None:
+    """The section "Design and runs", if there are any."""
     runs = asked.runs
+    if runs is None:
+        return None
     done = runs.counts["done"]
     made = runs.design
     how = f" of a {made['sampler']} design with seed {made['seed']}" if made.get("sampler") else ""

@@ -1,0 +1,314 @@
+"""Boxes found on many points that a metamodel labelled, instead of on the few runs themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, Self
+
+import numpy as np
+import pandas as pd
+import scipy.special
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, clone
+from sklearn.ensemble import GradientBoostingClassifier
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from surrogate.boxes.box import Box, BoxUnion
+from surrogate.boxes.choice import choose_supported
+from surrogate.boxes.prim import Prim
+from surrogate.boxes.table import InputTable
+from surrogate.conditions import Condition
+from surrogate.emulators.classifier import ProbabilityEmulator
+from surrogate.emulators.forest import ForestEmulator
+from surrogate.emulators.gp.gaussian_process import GaussianProcess
+from surrogate.space import Space
+from surrogate.transfer.chain import Metamorphosis
+from surrogate.transfer.generators.uniform import Uniform
+
+__all__ = ["Reds"]
+
+FloatArray = NDArray[np.float64]
+
+# A probability of 0 or 1 that is wrong must not decide between metamodels alone.
+SMALLEST_PROBABILITY = 0.005
+
+# Halvings that find the threshold in a function that says what is of interest: to the last bit of a double.
+HALVINGS = 200
+
+ON_OUTPUT = "Gaussian process on the output"
+ON_LABELS = "Gaussian process on the labels"
+FOREST = "forest on the labels"
+BOOSTED = "boosted trees on the labels"
+RUNS = "none: the runs themselves"
+
+
+class Reds(BaseEstimator):
+    """Scenario discovery with few runs: a metamodel learns the runs, a box finder learns from the metamodel.
+
+    It is the chain ``Metamorphosis(metamodel, Uniform(space), finder)``: new points are drawn as the space says,
+    labelled with the metamodel's probability of being of interest, and given to the finder [1]_.
+
+    Parameters
+    ----------
+    metamodel : "auto" or estimator
+        A classifier with probabilities. By default the best by the log loss of left-out runs among a Gaussian process
+        on the output (if ``fit`` gets the output and not only labels), one on the labels, and calibrated forests and
+        boosted trees; and the runs themselves, if no metamodel knows more than the share of interest.
+    finder : box finder, optional
+        By default ``Prim(objective="original")``.
+    n_new : int
+        Number of new points.
+    labels : {"probability", "class"}
+        What the finder learns.
+    generator : generator, optional
+        Where new points come from; by default the space's distributions, or without a space the box around the runs.
+    rng : int, Generator or None
+
+    Attributes
+    ----------
+    boxes_, trajectory_, best_, best_index_
+        As of the finder; coverage and density are those that the metamodel expects over the space. ``best_`` is chosen
+        with a price for each limit that rests on the number of runs, see
+        :func:`surrogate.boxes.choice.supported_accuracy`.
+    run_trajectory_ : DataFrame
+        Coverage, density and mass of the same boxes counted on the runs.
+    of_interest_ : bool array of shape (n,)
+        Of the runs.
+    log_losses_ : Series
+        Mean log loss of left-out runs by metamodel, for ``metamodel="auto"``; "share of interest" is what no model has.
+    method_, reason_ : str
+        Which metamodel, and why.
+    metamodel_ : fitted metamodel, None if the runs themselves are used
+    chain_ : Metamorphosis, None likewise
+    finder_ : fitted finder
+
+    References
+    ----------
+    .. [1] V. Arzamasov, K. Boehm, "REDS: Rule Extraction for Discovering Scenarios", SIGMOD 2021.
+
+    Examples
+    --------
+    >>> from surrogate.designs.sobol import sobol
+    >>> from surrogate.space import Real
+    >>> space = Space(a=Real(0, 1), b=Real(0, 1), c=Real(0, 1))
+    >>> X = sobol(space, 64, rng=0)
+    >>> reds = Reds(n_new=20_000).fit(X, X["a"] + X["b"], of_interest="< 0.5", space=space)
+    >>> reds.method_
+    'Gaussian process on the output'
+    >>> reds.best_.restricted
+    ('a', 'b')
+    """
+
+    def __init__(
+        self,
+        metamodel: Any = "auto",
+        finder: Any = None,
+        n_new: int = 100_000,
+        labels: Literal["probability", "class"] = "probability",
+        *,
+        generator: Any = None,
+        rng: int | np.random.Generator | None = 0,
+    ) -> None:
+        self.metamodel = metamodel
+        self.finder = finder
+        self.n_new = n_new
+        self.labels = labels
+        self.generator = generator
+        self.rng = rng
+
+    def fit(
+        self,
+        X: Any,
+        y: ArrayLike,
+        *,
+        of_interest: str | Condition | Callable[[FloatArray], ArrayLike] | None = None,
+        space: Space | None = None,
+    ) -> Self:
+        """Learn the runs, then find boxes.
+
+        Parameters
+        ----------
+        X : DataFrame or array of shape (n, d)
+            Inputs of the runs.
+        y : array of shape (n,)
+            Whether a run is of interest; or an output, with `of_interest`.
+        of_interest : str, Condition or callable, optional
+            What is of interest of the output: ``"< 0"``, or a function from values to booleans. Of a function that is
+            true on one side of one threshold the output itself is learnt, of others the labels.
+        space : Space, optional
+            Types, bounds and distributions of the inputs.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If no run or every run is of interest, shapes do not match, or an option is none.
+        """
+        if self.labels not in ("probability", "class"):
+            raise ValueError(f"labels must be 'probability' or 'class', got {self.labels!r}")
+        if isinstance(self.metamodel, str) and self.metamodel != "auto":
+            raise ValueError(f"metamodel must be 'auto' or an estimator, got {self.metamodel!r}")
+        output = np.asarray(y)
+        condition, labels = _labels_of(output, of_interest)
+        if labels.all() or not labels.any():
+            which = "every run is" if labels.all() else "no run is"
+            raise ValueError(f"{which} of interest: there is nothing to tell apart; change the condition or run more")
+        table = InputTable.of(X, space)
+        if len(labels) != table.n:
+            raise ValueError(f"X has {table.n} rows, y has {len(labels)}")
+        # With a space the metamodels learn its own table; without one, numbers.
+        inputs = space.validate(X, "X") if space is not None else X
+        self.of_interest_ = labels
+        self.n_features_in_ = table.d
+        self.feature_names_in_ = np.array([column.name for column in table.columns], dtype=object)
+        self.metamodel_ = self._learn(inputs, output, labels, condition, space)
+        finder = Prim(objective="original") if self.finder is None else self.finder
+        if self.metamodel_ is None:
+            self.chain_ = None
+            self.finder_ = clone(finder).fit(X, labels, space=space)
+        else:
+            self.chain_ = Metamorphosis(
+                self.metamodel_,
+                Uniform(space) if self.generator is None else self.generator,
+                finder,
+                n_new=self.n_new,
+                labels="soft" if self.labels == "probability" else "hard",
+                rng=self.rng,
+            ).fit(inputs, space=space)
+            self.finder_ = self.chain_.student_
+        self.boxes_: list[Box] = self.finder_.boxes_
+        self.trajectory_: pd.DataFrame = self.finder_.trajectory_
+        self.best_index_ = choose_supported(self.trajectory_, len(labels))
+        self.best_ = self.boxes_[self.best_index_]
+        self.run_trajectory_ = self._on_runs(table, labels)
+        return self
+
+    def _learn(
+        self, X: Any, output: NDArray[Any], labels: NDArray[np.bool_], condition: Condition | None, space: Space | None
+    ) -> Any:
+        extra = () if space is None else (space,)
+        if not isinstance(self.metamodel, str):
+            self.method_ = type(self.metamodel).__name__
+            self.reason_ = "the metamodel was given"
+            given = clone(self.metamodel)
+            takes_output = condition is not None and isinstance(given, ProbabilityEmulator) and given.condition
+            target = output if takes_output else labels
+            return given.fit(X, target, *extra) if isinstance(given, ProbabilityEmulator) else given.fit(X, labels)
+        models: dict[str, Any] = {}
+        losses: dict[str, float] = {}
+        if condition is not None:
+            model = ProbabilityEmulator(condition, emulator=GaussianProcess())
+            models[ON_OUTPUT] = model.fit(X, output, *extra)
+            mean, std = model.emulator_.leave_one_out()
+            side = 1.0 if condition.operator in ("<", "<=") else -1.0
+            beyond = scipy.special.ndtr(side * (condition.value - mean) / np.maximum(std, np.finfo(float).tiny))
+            losses[ON_OUTPUT] = _log_loss(beyond, labels)
+        candidates = {
+            ON_LABELS: GaussianProcess(kernel="matern52", noise="estimate", warp=None),
+            FOREST: ForestEmulator(kind="random_forest", rng=self.rng),
+        }
+        for name, emulator in candidates.items():
+            model = ProbabilityEmulator(emulator=emulator, rng=self.rng).fit(X, labels, *extra)
+            models[name] = model
+            losses[name] = float(model.log_losses_.iloc[0])
+        rarer = int(min(labels.sum(), (~labels).sum()))
+        if rarer >= 2:
+            trees = _boosted_trees(space)
+            folds = StratifiedKFold(min(5, rarer), shuffle=True, random_state=0)
+            probability = cross_val_predict(trees, X, labels, cv=folds, method="predict_proba")[:, 1]
+            losses[BOOSTED] = _log_loss(probability, labels)
+            models[BOOSTED] = trees.fit(X, labels)
+        share = np.full(len(labels), labels.mean())
+        self.log_losses_ = pd.Series(losses | {"share of interest": _log_loss(share, labels)}, name="log_loss")
+        best = min(losses, key=lambda name: losses[name])
+        told = ", ".join(f"{name} {loss:.3f}" for name, loss in self.log_losses_.sort_values().items())
+        if losses[best] >= self.log_losses_["share of interest"]:
+            self.method_ = RUNS
+            self.reason_ = (
+                f"no metamodel tells left-out runs better than their share of interest does (log loss: {told})"
+            )
+            return None
+        self.method_ = best
+        self.reason_ = f"it has the smallest log loss of left-out runs ({told})"
+        return models[best]
+
+    def _on_runs(self, table: InputTable, labels: NDArray[np.bool_]) -> pd.DataFrame:
+        inside = [table.inside(box.limits) for box in self.boxes_]
+        rows = [
+            {
+                "coverage": float(labels[mask].sum() / labels.sum()),
+                "density": float(labels[mask].mean()) if mask.any() else np.nan,
+                "mass": float(mask.mean()),
+                "n_restricted": len(box.limits),
+                "n_inside": int(mask.sum()),
+            }
+            for mask, box in zip(inside, self.boxes_, strict=True)
+        ]
+        return pd.DataFrame(rows).rename_axis("box")
+
+    def cover(self, n: int) -> BoxUnion:
+        """Up to `n` boxes, each found among the points that those before it leave out; see ``Prim.cover``."""
+        union: BoxUnion = self.finder_.cover(n)
+        return union
+
+
+def _labels_of(
+    output: NDArray[Any], of_interest: str | Condition | Callable[[FloatArray], ArrayLike] | None
+) -> tuple[Condition | None, NDArray[np.bool_]]:
+    """The condition on a continuous output, if there is one, and whether each run is of interest."""
+    if of_interest is None:
+        values = np.unique(output)
+        if output.dtype != bool and not set(values.tolist()) <= {0, 1}:
+            raise ValueError("y is an output, not labels: say what is of interest of it, e.g. of_interest='< 0'")
+        return None, output.astype(bool)
+    if not np.isfinite(np.asarray(output, dtype=float)).all():
+        raise ValueError("y holds values that are not finite; leave these runs out")
+    if isinstance(of_interest, (str, Condition)):
+        text = of_interest
+        condition = (
+            text
+            if isinstance(text, Condition)
+            else Condition.parse(text, "output" if text.strip()[:1] in "<>=!" else None)
+        )
+        labels = np.asarray(condition.holds(output), dtype=bool)
+        return (condition if condition.operator in ("<", "<=", ">", ">=") else None), labels
+    labels = np.asarray(of_interest(np.asarray(output, dtype=float)), dtype=bool)
+    if labels.shape != output.shape:
+        raise ValueError(f"of_interest must return one boolean a value, got shape {labels.shape} for {output.shape}")
+    return _threshold_of(of_interest, np.asarray(output, dtype=float), labels), labels
+
+
+def _threshold_of(
+    of_interest: Callable[[FloatArray], ArrayLike], output: FloatArray, labels: NDArray[np.bool_]
+) -> Condition | None:
+    """The condition that a function stands for, if it separates the values at one threshold."""
+    if labels.all() or not labels.any():
+        return None
+    is_below = output[labels].max() < output[~labels].min()
+    if not is_below and not output[labels].min() > output[~labels].max():
+        return None
+    low = float(output[labels if is_below else ~labels].max())
+    high = float(output[~labels if is_below else labels].min())
+    for _ in range(HALVINGS):
+        middle = low + 0.5 * (high - low)
+        if not low < middle < high:
+            break
+        holds = bool(np.all(np.asarray(of_interest(np.array([middle])), dtype=bool)))
+        low, high = (middle, high) if holds == is_below else (low, middle)
+    return Condition("output", "<=" if is_below else ">=", low if is_below else high)
+
+
+def _boosted_trees(space: Space | None) -> Any:
+    """Boosted trees as the paper tunes them most often: shallow, on three quarters of the runs each."""
+    trees = GradientBoostingClassifier(n_estimators=100, max_depth=3, subsample=0.75, random_state=0)
+    return trees if space is None else make_pipeline(FunctionTransformer(space.to_unit), trees)
+
+
+def _log_loss(probability: FloatArray, labels: NDArray[np.bool_]) -> float:
+    p = np.clip(probability, SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)
+    return float(-np.log(np.where(labels, p, 1 - p)).mean())

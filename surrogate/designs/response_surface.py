@@ -1,0 +1,99 @@
+"""Designs for quadratic response surfaces: central composite and Box-Behnken."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import pydoe
+
+from surrogate.designs._coded import design_from_coded, numeric, with_centres
+from surrogate.designs._design import check_size
+from surrogate.space import Space
+
+__all__ = ["box_behnken", "central_composite"]
+
+
+def central_composite(
+    space: Space,
+    *,
+    face: Literal["inscribed", "faced"] = "inscribed",
+    alpha: Literal["rotatable", "orthogonal"] = "rotatable",
+    centre: int = 1,
+) -> pd.DataFrame:
+    """Central composite design: a two-level factorial, a star and the middle.
+
+    Parameters
+    ----------
+    space : Space
+        Parameters with an order; two or more.
+    face : {"inscribed", "faced"}
+        Whether the star touches the bounds and the factorial lies within, or both lie on the bounds. (A circumscribed
+        design, whose star sticks out, would leave the space.)
+    alpha : {"rotatable", "orthogonal"}
+        How far out an inscribed design's star is, relative to its factorial.
+    centre : int
+        Number of runs in the middle. One is enough for a simulator that always answers alike.
+
+    Returns
+    -------
+    DataFrame of shape (2^d + 2 d + centre, d)
+        ``attrs`` holds ``sampler``, ``seed`` (None), ``n``, ``face`` and ``alpha``.
+
+    References
+    ----------
+    .. [1] G. E. P. Box, K. B. Wilson, "On the experimental attainment of optimum conditions", Journal of the Royal
+       Statistical Society B 13(1), 1951.
+
+    Examples
+    --------
+    >>> from surrogate.space import Real, Space
+    >>> central_composite(Space(x=Real(0, 1), y=Real(0, 1)), face="faced")["x"].tolist()
+    [0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 0.5, 0.5, 0.5]
+    """
+    numeric(space, "central_composite")
+    if space.d < 2:
+        raise ValueError("central_composite needs at least 2 parameters; use factorial with levels=3")
+    if face not in ("inscribed", "faced"):
+        raise ValueError(f"face must be 'inscribed' or 'faced', got {face!r}")
+    if alpha not in ("rotatable", "orthogonal"):
+        raise ValueError(f"alpha must be 'rotatable' or 'orthogonal', got {alpha!r}")
+    kind = {"inscribed": "cci", "faced": "ccf"}[face]
+    # The library adds its runs in the middle to both parts; they are counted here instead.
+    coded = np.asarray(pydoe.ccdesign(space.d, center=(0, 0), alpha=alpha, face=kind), dtype=float)
+    options = {"face": face, "alpha": alpha if face == "inscribed" else None}
+    return design_from_coded(space, with_centres(coded, centre), "central_composite", options)
+
+
+def box_behnken(space: Space, *, centre: int = 1) -> pd.DataFrame:
+    """Box-Behnken design: the middles of the edges of the space, and its middle; no corners.
+
+    Parameters
+    ----------
+    space : Space
+        Parameters with an order; three or more.
+    centre : int
+        Number of runs in the middle, at least 1.
+
+    Returns
+    -------
+    DataFrame
+        ``attrs`` holds ``sampler``, ``seed`` (None) and ``n``.
+
+    References
+    ----------
+    .. [1] G. E. P. Box, D. W. Behnken, "Some new three level designs for the study of quantitative variables",
+       Technometrics 2(4), 1960.
+
+    Examples
+    --------
+    >>> from surrogate.space import Real, Space
+    >>> len(box_behnken(Space(x=Real(0, 1), y=Real(0, 1), z=Real(0, 1))))
+    13
+    """
+    numeric(space, "box_behnken")
+    if space.d < 3:
+        raise ValueError("box_behnken needs at least 3 parameters; use central_composite or factorial with levels=3")
+    coded = pydoe.bbdesign(space.d, center=check_size(centre, "centre"))
+    return design_from_coded(space, np.asarray(coded, dtype=float), "box_behnken")

@@ -1,0 +1,170 @@
+"""How true a student is to its teacher, and how readable."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, r2_score
+
+from surrogate.rules.extract import extract_rules
+from surrogate.rules.rule_list import RuleList
+from surrogate.transfer.label import label
+from surrogate.transfer.student import student_classes
+
+__all__ = ["fidelity", "fidelity_by_class", "stability", "student_quality"]
+
+
+def _answers(model: Any, X: Any, logits: bool = False) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    """What a teacher or student says, and the classes there are, if it says classes."""
+    if not hasattr(model, "predict") and hasattr(model, "best_"):
+        return student_classes(model, X, None), np.array([False, True])
+    if isinstance(model, RuleList):
+        return model.predict(X), np.array(model.classes) if model.classes else None
+    found = label(model, X, logits=logits)
+    return found.y, found.classes
+
+
+def fidelity(teacher: Any, student: Any, X: Any, *, logits: bool = False) -> float:
+    """How well a student agrees with its teacher.
+
+    Parameters
+    ----------
+    teacher, student : fitted estimator, box finder, callable or RuleList
+    X : table of shape (n, d)
+        Points that neither was fitted on say most.
+    logits : bool
+        Whether a teacher that is a callable answers logits.
+
+    Returns
+    -------
+    float
+        The share of the points for which both say the same class; R2 of the student's numbers as predictions of the
+        teacher's, if these are numbers.
+
+    Examples
+    --------
+    >>> fidelity(lambda X: X[:, 0] > 0.5, lambda X: X[:, 0] > 0.75, np.linspace(0, 1, 9)[:, None])
+    0.7777777777777778
+    """
+    asked, classes = _answers(teacher, X, logits)
+    told, _ = _answers(student, X)
+    return float(r2_score(asked, told) if classes is None else (asked == told).mean())
+
+
+def fidelity_by_class(teacher: Any, student: Any, X: Any, *, logits: bool = False) -> pd.DataFrame:
+    """What the student says where the teacher says a class.
+
+    Returns
+    -------
+    DataFrame of shape (k, k)
+        Numbers of points; rows are the teacher's classes, columns the student's.
+    """
+    asked, classes = _answers(teacher, X, logits)
+    told, others = _answers(student, X)
+    if classes is None:
+        raise ValueError("the teacher answers numbers, which have no confusion table")
+    known = np.unique(np.concatenate([classes, told, [] if others is None else others]).astype(classes.dtype))
+    table = pd.crosstab(pd.Series(asked, name="teacher"), pd.Series(told, name="student"))
+    return table.reindex(index=known, columns=known, fill_value=0).rename_axis("teacher").rename_axis("student", axis=1)
+
+
+def student_quality(
+    teacher: Any,
+    student: Any,
+    X: Any,
+    y: Any = None,
+    *,
+    n_resamples: int = 1000,
+    rng: np.random.Generator | int | None = 0,
+) -> dict[str, float]:
+    """Fidelity, accuracy, size and length of a student.
+
+    Parameters
+    ----------
+    teacher, student : as for :func:`fidelity`
+    X : table of shape (n, d)
+        Points that neither was fitted on.
+    y : array of shape (n,), optional
+        Their true labels.
+    n_resamples : int
+        Bootstrap resamples behind the 95% interval of the fidelity.
+    rng : int, numpy Generator or None
+
+    Returns
+    -------
+    dict
+        ``fidelity``, ``fidelity_low``, ``fidelity_high`` (95% bootstrap interval); with labels of classes ``accuracy``,
+        ``balanced_accuracy`` and ``teacher_accuracy``, of numbers ``r2`` and ``teacher_r2``; and if rules can be read
+        off the student ``n_rules``, ``n_conditions``, ``n_features`` (inputs used) and ``path_length`` (mean number of
+        conditions of the rule that decides).
+    """
+    asked, classes = _answers(teacher, X)
+    told, _ = _answers(student, X)
+    generator = np.random.default_rng(rng)
+    n = len(asked)
+    score = r2_score if classes is None else lambda a, b: float((a == b).mean())
+    draws = [score(asked[rows], told[rows]) for rows in generator.integers(0, n, (n_resamples, n))]
+    low, high = np.quantile(draws, [0.025, 0.975])
+    out = {"fidelity": float(score(asked, told)), "fidelity_low": float(low), "fidelity_high": float(high)}
+    if y is not None:
+        if classes is None:
+            out |= {"r2": r2_score(y, told), "teacher_r2": r2_score(y, asked)}
+        else:
+            out |= {
+                "accuracy": accuracy_score(y, told),
+                "balanced_accuracy": balanced_accuracy_score(y, told),
+                "teacher_accuracy": accuracy_score(y, asked),
+            }
+    try:
+        rules = student if isinstance(student, RuleList) else extract_rules(student)
+    except TypeError:
+        return {name: float(value) for name, value in out.items()}
+    lengths = np.array([*(rule.n_conditions for rule in rules.rules), 0])
+    out |= {"n_rules": len(rules), "n_conditions": rules.n_conditions, "n_features": len(rules.used_features)}
+    out["path_length"] = lengths[rules.apply(X)].mean() if len(rules) else 0.0
+    return {name: float(value) for name, value in out.items()}
+
+
+def stability(chain: Any, X: Any, y: Any, X_new: Any, *, seeds: Any = range(5)) -> dict[str, float]:
+    """How much a student depends on the random draws behind it.
+
+    Parameters
+    ----------
+    chain : Metamorphosis or other estimator with the parameter ``rng``
+    X, y : Data 1
+    X_new : table of shape (m, d)
+        Points at which students are compared.
+    seeds : sequence of int
+        At least two.
+
+    Returns
+    -------
+    dict
+        ``agreement``: mean share of points for which two students say the same; ``overlap``: mean Jaccard index of the
+        sets of (input, threshold to two digits) in the rules of two students, NaN where no rules can be read.
+    """
+    students = [clone(chain).set_params(rng=seed).fit(X, y) for seed in seeds]
+    if len(students) < 2:
+        raise ValueError(f"stability compares at least two seeds, got {len(students)}")
+    answers = [np.asarray(student.predict(X_new)) for student in students]
+    tests: list[set[Any] | None] = []
+    for student in students:
+        try:
+            rules = extract_rules(student)
+        except TypeError:
+            tests.append(None)
+            continue
+        literals = [x for rule in rules.rules for condition in rule.conditions for x in condition.literals]
+        tests.append({(x.feature, x.value if isinstance(x.value, frozenset) else f"{x.value:.2g}") for x in literals})
+    pairs = [(i, j) for i in range(len(students)) for j in range(i)]
+    overlaps = [
+        len(a & b) / max(len(a | b), 1) for i, j in pairs if (a := tests[i]) is not None and (b := tests[j]) is not None
+    ]
+    return {
+        "agreement": float(np.mean([(answers[i] == answers[j]).mean() for i, j in pairs])),
+        "overlap": float(np.mean(overlaps)) if overlaps else float("nan"),
+    }

@@ -1,0 +1,582 @@
+"""Rules as plain data: conditions, what they predict, and the same in words, Python, SQL and JSON."""
+
+from __future__ import annotations
+
+import json
+import operator
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from surrogate.errors import did_you_mean
+from surrogate.transfer.table import as_frame
+
+__all__ = ["Literal", "MofN", "Rule", "RuleList"]
+
+BoolArray = NDArray[np.bool_]
+
+COMPARE: dict[str, Callable[[Any, Any], Any]] = {
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "<": operator.lt,
+}
+OPPOSITE = {"<=": ">", ">": "<=", ">=": "<", "<": ">=", "in": "not in", "not in": "in"}
+
+
+@dataclass(frozen=True)
+class Literal:
+    """One test of one input.
+
+    Attributes
+    ----------
+    feature : str
+    op : {"<=", ">", ">=", "<", "in", "not in"}
+    value : float, or frozenset of values for the last two
+
+    Examples
+    --------
+    >>> test = Literal("delay", ">", 2.5)
+    >>> test.holds(pd.DataFrame({"delay": [1.0, 3.0]})), str(test.negated())
+    (array([False,  True]), 'delay <= 2.5')
+    """
+
+    feature: str
+    op: str
+    value: Any
+
+    def __post_init__(self) -> None:
+        if self.op not in OPPOSITE:
+            raise ValueError(f"op must be one of {', '.join(OPPOSITE)}, got {self.op!r}")
+        if self.op in ("in", "not in"):
+            object.__setattr__(self, "value", frozenset(self.value))
+
+    def __len__(self) -> int:
+        return 1
+
+    @property
+    def literals(self) -> tuple[Literal, ...]:
+        """Itself."""
+        return (self,)
+
+    def negated(self) -> Literal:
+        """The test that holds where this one does not."""
+        return replace(self, op=OPPOSITE[self.op])
+
+    def holds(self, frame: pd.DataFrame) -> BoolArray:
+        """For which rows it holds; a missing value fails every test but "not in"."""
+        column = frame[self.feature]
+        if self.op in COMPARE:
+            return np.asarray(COMPARE[self.op](column.to_numpy(dtype=float, na_value=np.nan), self.value))
+        inside = column.isin(list(self.value)).to_numpy()
+        return inside if self.op == "in" else ~inside
+
+    def __str__(self) -> str:
+        return self.words()
+
+    def words(self, digits: int = 4) -> str:
+        """Readable, numbers rounded to significant digits."""
+        if self.op in COMPARE:
+            return f"{self.feature} {self.op} {_said(float(self.value), digits)}"
+        values = _ordered(self.value)
+        if len(values) == 1:
+            return f"{self.feature} {'=' if self.op == 'in' else '!='} {values[0]!r}"
+        return f"{self.feature} {'is one' if self.op == 'in' else 'is none'} of {', '.join(map(repr, values))}"
+
+    def to_python(self) -> str:
+        """As an expression over a mapping ``row``."""
+        if self.op in COMPARE:
+            return f"row[{self.feature!r}] {self.op} {_python(self.value)}"
+        return f"row[{self.feature!r}] {self.op} ({''.join(_python(v) + ', ' for v in _ordered(self.value))})"
+
+    def to_sql(self) -> str:
+        """As a condition over columns."""
+        column = '"' + self.feature.replace('"', '""') + '"'
+        if self.op in COMPARE:
+            return f"{column} {self.op} {_sql(self.value)}"
+        return f"{column} {self.op.upper()} ({', '.join(map(_sql, _ordered(self.value)))})"
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        value = [_plain(v) for v in _ordered(self.value)] if isinstance(self.value, frozenset) else _plain(self.value)
+        return {"feature": self.feature, "op": self.op, "value": value}
+
+
+@dataclass(frozen=True)
+class MofN:
+    """At least `m` of several tests hold.
+
+    Examples
+    --------
+    >>> test = MofN(2, (Literal("a", ">", 1.0), Literal("b", ">", 1.0), Literal("c", ">", 1.0)))
+    >>> str(test)
+    'at least 2 of (a > 1; b > 1; c > 1)'
+    >>> str(test.negated())
+    'at least 2 of (a <= 1; b <= 1; c <= 1)'
+    """
+
+    m: int
+    literals: tuple[Literal, ...]
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.m <= len(self.literals):
+            raise ValueError(f"m must lie between 1 and the number of tests, got {self.m} of {len(self.literals)}")
+
+    def __len__(self) -> int:
+        return len(self.literals)
+
+    def negated(self) -> MofN:
+        """Fewer than m of n hold: at least n - m + 1 fail."""
+        return MofN(len(self.literals) - self.m + 1, tuple(literal.negated() for literal in self.literals))
+
+    def holds(self, frame: pd.DataFrame) -> BoolArray:
+        """For which rows it holds."""
+        return np.asarray(sum(literal.holds(frame).astype(np.int64) for literal in self.literals) >= self.m)
+
+    def __str__(self) -> str:
+        return self.words()
+
+    def words(self, digits: int = 4) -> str:
+        """Readable, numbers rounded to significant digits."""
+        return f"at least {self.m} of ({'; '.join(literal.words(digits) for literal in self.literals)})"
+
+    def to_python(self) -> str:
+        """As an expression over a mapping ``row``."""
+        return "(" + " + ".join(f"({literal.to_python()})" for literal in self.literals) + f") >= {self.m}"
+
+    def to_sql(self) -> str:
+        """As a condition over columns."""
+        counts = " + ".join(f"CASE WHEN {literal.to_sql()} THEN 1 ELSE 0 END" for literal in self.literals)
+        return f"({counts}) >= {self.m}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {"m": self.m, "of": [literal.to_dict() for literal in self.literals]}
+
+
+Condition = Literal | MofN
+
+
+@dataclass(frozen=True)
+class Rule:
+    """If all conditions hold, predict.
+
+    Attributes
+    ----------
+    conditions : tuple of Literal and MofN
+    prediction : Any
+        A class or a number.
+    support : float
+        Weight of the training rows that it was made from.
+    probabilities : tuple of float
+        Shares of the classes among them; empty for numbers.
+    """
+
+    conditions: tuple[Condition, ...]
+    prediction: Any
+    support: float = 0.0
+    probabilities: tuple[float, ...] = ()
+
+    @property
+    def n_conditions(self) -> int:
+        """Number of conditions as read: limits on both sides of an input are one, and an m-of-n is as many as tests."""
+        single = {c.feature for c in self.conditions if isinstance(c, Literal)}
+        return len(single) + sum(len(c) for c in self.conditions if isinstance(c, MofN))
+
+    def holds(self, frame: pd.DataFrame) -> BoolArray:
+        """For which rows all conditions hold."""
+        out = np.ones(len(frame), dtype=bool)
+        for condition in self.conditions:
+            out &= condition.holds(frame)
+        return out
+
+    def words(self, digits: int = 4) -> str:
+        """The conditions as a sentence; two limits of one input are told as one."""
+        return " and ".join(_intervals(self.conditions, digits)) or "always"
+
+
+@dataclass(frozen=True, eq=False)
+class RuleList:
+    """Rules of which the first that holds decides; a default where none does.
+
+    Attributes
+    ----------
+    rules : tuple of Rule
+    default : Any
+        What is predicted where no rule holds.
+    features : tuple of str
+        Inputs in the order of an array's columns.
+    classes : tuple
+        Of the probabilities; empty for numbers.
+    exclusive : bool
+        Whether at most one rule holds for any point, so that their order does not matter.
+    default_probabilities : tuple of float
+
+    Examples
+    --------
+    >>> rules = RuleList(
+    ...     (Rule((Literal("x", ">", 0.5), Literal("kind", "in", {"flap"})), "up"),),
+    ...     default="down",
+    ...     features=("x", "kind"),
+    ...     classes=("down", "up"),
+    ... )
+    >>> print(rules.to_text())
+    if x > 0.5 and kind = 'flap' then up
+    otherwise down
+    >>> rules.predict(pd.DataFrame({"x": [0.7, 0.7], "kind": ["flap", "clean"]})).tolist()
+    ['up', 'down']
+    """
+
+    rules: tuple[Rule, ...]
+    default: Any
+    features: tuple[str, ...]
+    classes: tuple[Any, ...] = ()
+    exclusive: bool = False
+    default_probabilities: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        for rule in self.rules:
+            for condition in rule.conditions:
+                for literal in condition.literals:
+                    if literal.feature not in self.features:
+                        hint = did_you_mean(literal.feature, self.features)
+                        raise ValueError(f"a rule tests {literal.feature!r}, which is no input; {hint}")
+
+    def __len__(self) -> int:
+        return len(self.rules)
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+    @property
+    def n_conditions(self) -> int:
+        """Number of conditions in all rules."""
+        return sum(rule.n_conditions for rule in self.rules)
+
+    @property
+    def used_features(self) -> tuple[str, ...]:
+        """Inputs that occur in a rule, in order of the inputs."""
+        used = {x.feature for rule in self.rules for condition in rule.conditions for x in condition.literals}
+        return tuple(name for name in self.features if name in used)
+
+    def _frame(self, X: Any) -> pd.DataFrame:
+        if isinstance(X, Mapping):
+            X = pd.DataFrame(X)
+        frame, dtype = as_frame(X)
+        if dtype is not None:
+            if frame.shape[1] != len(self.features):
+                raise ValueError(
+                    f"X must have {len(self.features)} columns ({', '.join(self.features)}), got {frame.shape[1]}"
+                )
+            return frame.set_axis(list(self.features), axis=1)
+        frame = frame.set_axis(frame.columns.map(str), axis=1)
+        missing = [name for name in self.used_features if name not in frame.columns]
+        if missing:
+            raise ValueError(f"X: no column {missing[0]!r}; {did_you_mean(missing[0], frame.columns)}")
+        return frame
+
+    def apply(self, X: Any) -> NDArray[np.int64]:
+        """Position of the first rule that holds for each row; ``len(rules)`` where none does.
+
+        Parameters
+        ----------
+        X : DataFrame or mapping of columns by name, or array with columns in the order of ``features``
+
+        Returns
+        -------
+        int array of shape (m,)
+        """
+        frame = self._frame(X)
+        out = np.full(len(frame), len(self.rules))
+        left = np.arange(len(frame))
+        for number, rule in enumerate(self.rules):
+            held = rule.holds(frame.iloc[left])
+            out[left[held]] = number
+            left = left[~held]
+        return out
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """What the first rule that holds predicts; array of shape (m,)."""
+        answers = np.array([*(rule.prediction for rule in self.rules), self.default])
+        return np.asarray(answers[self.apply(X)])
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """Shares of ``classes`` among the training rows of the rule; array of shape (m, k)."""
+        if not self.classes:
+            raise AttributeError("these rules predict numbers and have no probabilities")
+        known = [*((rule.probabilities, rule.prediction) for rule in self.rules)]
+        known.append((self.default_probabilities, self.default))
+        table = np.array([p or tuple(float(c == answer) for c in self.classes) for p, answer in known])
+        return np.asarray(table[self.apply(X)])
+
+    def simplify(self, X: Any, *, tolerance: float = 0.0) -> RuleList:
+        """Fewer and shorter rules that predict the same for all rows of `X`.
+
+        Conditions and rules are dropped one at a time, the later ones of a rule first, where no prediction changes (or
+        all in all no more than the share `tolerance` of the rows). Of rules that exclude each other, those of one class
+        become the default.
+
+        Parameters
+        ----------
+        X : table of shape (n, d)
+            Such as the transfer set.
+        tolerance : float
+            Share of the rows whose prediction may change.
+
+        Returns
+        -------
+        RuleList
+        """
+        if not 0 <= tolerance <= 1:
+            raise ValueError(f"tolerance must be a share, got {tolerance}")
+        frame = self._frame(X)
+        slack = int(tolerance * len(frame))
+        start = self._with_default_class(frame) if self.exclusive else self
+        return _Simplification(start, frame, self.predict(frame), slack).result()
+
+    def _with_default_class(self, frame: pd.DataFrame) -> RuleList:
+        """The rules without those of the class that needs most conditions: the default stands for them."""
+        if (self.apply(frame) == len(self.rules)).any() or not self.rules:
+            return self  # the default is in use
+        cost: dict[Any, int] = {}
+        for rule in self.rules:
+            cost[rule.prediction] = cost.get(rule.prediction, 0) + 1 + rule.n_conditions
+        default = max(cost, key=lambda answer: cost[answer])
+        gone = [rule for rule in self.rules if rule.prediction == default]
+        weights = np.array([rule.support for rule in gone])
+        share: tuple[float, ...] = ()
+        if weights.sum() > 0 and all(rule.probabilities for rule in gone):
+            share = tuple(map(float, np.average([rule.probabilities for rule in gone], axis=0, weights=weights)))
+        kept = tuple(rule for rule in self.rules if rule.prediction != default)
+        return replace(self, rules=kept, default=default, default_probabilities=share)
+
+    def to_text(self, digits: int = 4) -> str:
+        """One line a rule, numbers rounded to significant digits."""
+        lines = []
+        for number, rule in enumerate(self.rules):
+            word = "if" if number == 0 or self.exclusive else "else if"
+            lines.append(f"{word} {rule.words(digits)} then {_said(rule.prediction, digits)}")
+        return "\n".join([*lines, f"otherwise {_said(self.default, digits)}"])
+
+    def to_python(self, name: str = "predict") -> str:
+        """A function of one point, a mapping from input to value, that needs no import; exact to the last digit.
+
+        Examples
+        --------
+        >>> rules = RuleList((Rule((Literal("x", ">", 0.5),), 1),), 0, ("x",), (0, 1))
+        >>> print(rules.to_python())
+        def predict(row):
+            if row['x'] > 0.5:
+                return 1
+            return 0
+        """
+        lines = [f"def {name}(row):"]
+        for rule in self.rules:
+            test = " and ".join(condition.to_python() for condition in rule.conditions) or "True"
+            lines += [f"    if {test}:", f"        return {_python(rule.prediction)}"]
+        return "\n".join([*lines, f"    return {_python(self.default)}"])
+
+    def to_sql(self) -> str:
+        """A ``CASE`` expression over columns named like the inputs; exact to the last digit.
+
+        Examples
+        --------
+        >>> print(RuleList((Rule((Literal("x", ">", 0.5),), "up"),), "down", ("x",)).to_sql())
+        CASE
+          WHEN "x" > 0.5 THEN 'up'
+          ELSE 'down'
+        END
+        """
+        lines = ["CASE"]
+        for rule in self.rules:
+            test = " AND ".join(condition.to_sql() for condition in rule.conditions) or "1 = 1"
+            lines.append(f"  WHEN {test} THEN {_sql(rule.prediction)}")
+        return "\n".join([*lines, f"  ELSE {_sql(self.default)}", "END"])
+
+    def to_frame(self, digits: int = 4) -> pd.DataFrame:
+        """One row a rule: ``rule``, ``prediction``, ``support``, ``purity``, ``conditions``."""
+        rows = [
+            {
+                "rule": rule.words(digits),
+                "prediction": rule.prediction,
+                "support": rule.support,
+                "purity": max(rule.probabilities) if rule.probabilities else np.nan,
+                "conditions": rule.n_conditions,
+            }
+            for rule in self.rules
+        ]
+        columns = ["rule", "prediction", "support", "purity", "conditions"]
+        return pd.DataFrame(rows, columns=columns).rename_axis("number")
+
+    def to_json(self) -> str:
+        """As JSON; :meth:`from_json` makes equal rules of it."""
+        rules = [
+            {
+                "conditions": [condition.to_dict() for condition in rule.conditions],
+                "prediction": _plain(rule.prediction),
+                "support": _plain(rule.support),
+                "probabilities": [_plain(p) for p in rule.probabilities],
+            }
+            for rule in self.rules
+        ]
+        return json.dumps(
+            {
+                "rules": rules,
+                "default": _plain(self.default),
+                "features": list(self.features),
+                "classes": [_plain(c) for c in self.classes],
+                "exclusive": self.exclusive,
+                "default_probabilities": [_plain(p) for p in self.default_probabilities],
+            }
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> RuleList:
+        """The rules that :meth:`to_json` wrote."""
+        data = json.loads(text)
+        rules = tuple(
+            Rule(
+                tuple(_condition(entry) for entry in rule["conditions"]),
+                rule["prediction"],
+                rule["support"],
+                tuple(rule["probabilities"]),
+            )
+            for rule in data["rules"]
+        )
+        return cls(
+            rules,
+            data["default"],
+            tuple(data["features"]),
+            tuple(data["classes"]),
+            data["exclusive"],
+            tuple(data["default_probabilities"]),
+        )
+
+
+class _Simplification:
+    """Rules being shortened on one table."""
+
+    def __init__(self, rules: RuleList, frame: pd.DataFrame, wanted: NDArray[Any], slack: int) -> None:
+        self.rules, self.wanted, self.slack = rules, wanted, slack
+        self.tests = {c: c.holds(frame) for rule in rules.rules for c in rule.conditions}
+        self.conditions = [list(dict.fromkeys(rule.conditions)) for rule in rules.rules]
+        self.alive = [True] * len(rules.rules)
+        self.masks = [self._mask(conditions) for conditions in self.conditions]
+        self.answers = [rule.prediction for rule in rules.rules]
+
+    def _mask(self, conditions: Iterable[Condition]) -> BoolArray:
+        out = np.ones(len(self.wanted), dtype=bool)
+        for condition in conditions:
+            out &= self.tests[condition]
+        return out
+
+    def _wrong(self, numbers: list[int], open_rows: BoolArray) -> int:
+        """How many of the rows are answered otherwise than wanted by the rules with these numbers, in order."""
+        left = np.flatnonzero(open_rows)
+        wrong = 0
+        for number in numbers:
+            held = self.masks[number][left]
+            wrong += int((self.wanted[left[held]] != self.answers[number]).sum())
+            left = left[~held]
+        return wrong + int((self.wanted[left] != self.rules.default).sum())
+
+    def result(self) -> RuleList:
+        open_rows = np.ones(len(self.wanted), dtype=bool)
+        before = 0  # wrong answers of the rules that are done
+        for number in range(len(self.masks)):
+            later = list(range(number + 1, len(self.masks)))
+            if before + self._wrong(later, open_rows) <= self.slack:
+                self.alive[number] = False
+                continue
+            allowed = self.slack - before
+            for condition in reversed(self.conditions[number].copy()):
+                shorter = [other for other in self.conditions[number] if other != condition]
+                old, self.masks[number] = self.masks[number], self._mask(shorter)
+                if self._wrong([number, *later], open_rows) <= allowed:
+                    self.conditions[number] = shorter
+                else:
+                    self.masks[number] = old
+            mine = self.masks[number] & open_rows
+            before += int((self.wanted[mine] != self.answers[number]).sum())
+            open_rows &= ~mine
+        kept = tuple(
+            replace(rule, conditions=tuple(conditions))
+            for rule, conditions, alive in zip(self.rules.rules, self.conditions, self.alive)
+            if alive
+        )
+        # Shortened rules may overlap: from now on their order matters.
+        return replace(self.rules, rules=kept, exclusive=False)
+
+
+def _condition(entry: Mapping[str, Any]) -> Condition:
+    if "of" in entry:
+        return MofN(entry["m"], tuple(Literal(x["feature"], x["op"], _value(x["value"])) for x in entry["of"]))
+    return Literal(entry["feature"], entry["op"], _value(entry["value"]))
+
+
+def _value(value: Any) -> Any:
+    return frozenset(value) if isinstance(value, list) else value
+
+
+def _intervals(conditions: tuple[Condition, ...], digits: int) -> list[str]:
+    """Conditions in words, in order; the tightest limits of each input as one."""
+    limits: dict[str, dict[str, Literal]] = {}
+    for c in conditions:
+        if isinstance(c, Literal) and c.op in COMPARE:
+            side = "high" if c.op in ("<=", "<") else "low"
+            known = limits.setdefault(c.feature, {}).get(side)
+            tighter = known is None or (c.value < known.value if side == "high" else c.value > known.value)
+            if tighter or (known is not None and c.value == known.value and c.op in ("<", ">")):
+                limits[c.feature][side] = c
+    out: list[str] = []
+    told: set[str] = set()
+    for c in conditions:
+        if not (isinstance(c, Literal) and c.op in COMPARE):
+            out.append(c.words(digits))
+        elif c.feature not in told:
+            told.add(c.feature)
+            low, high = limits[c.feature].get("low"), limits[c.feature].get("high")
+            if low is None or high is None:
+                out.append((low or high or c).words(digits))
+            else:
+                less = "<" if low.op == ">" else "<="
+                ends = (_said(float(end.value), digits) for end in (low, high))
+                out.append(f"{next(ends)} {less} {c.feature} {high.op} {next(ends)}")
+    return out
+
+
+def _ordered(values: Iterable[Any]) -> list[Any]:
+    try:
+        return sorted(values)
+    except TypeError:
+        return sorted(values, key=repr)
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _said(value: Any, digits: int) -> str:
+    value = _plain(value)
+    if isinstance(value, float):
+        # What single precision takes for 0 is read as 0.
+        return f"{value if abs(value) > 1e-44 else 0.0:.{digits}g}"
+    return str(value)
+
+
+def _python(value: Any) -> str:
+    value = _plain(value)
+    if isinstance(value, float) and not np.isfinite(value):
+        return f"float({str(value)!r})"
+    return repr(value)
+
+
+def _sql(value: Any) -> str:
+    value = _plain(value)
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else repr(value)

@@ -1,0 +1,118 @@
+"""REDS: the metamodel is chosen by left-out runs, thresholds are found, boxes are better than those of few runs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.ensemble import RandomForestClassifier
+
+import surrogate as sg
+
+SPACE = sg.Space({f"x{j}": sg.Real(0, 1) for j in range(1, 6)})
+
+
+def output(X: pd.DataFrame) -> np.ndarray:
+    """Small in the corner of the first two inputs; the others do nothing."""
+    return (X["x1"] ** 2 + X["x2"] ** 2).to_numpy()
+
+
+@pytest.fixture(scope="module")
+def runs():
+    X = sg.sobol(SPACE, 128, rng=0)
+    return X, output(X)
+
+
+@pytest.fixture(scope="module")
+def fresh():
+    X = SPACE.from_unit(np.random.default_rng(1).random((20_000, 5)))
+    return X, output(X) < 0.3
+
+
+def test_learning_the_output_beats_prim_on_the_runs(runs, fresh):
+    X, y = runs
+    reds = sg.Reds(n_new=50_000).fit(X, y, of_interest="< 0.3", space=SPACE)
+    assert reds.method_ == "Gaussian process on the output"
+    assert reds.best_.restricted == ("x1", "x2")
+    plain = sg.Prim(objective="original").fit(X, y < 0.3, space=SPACE)
+    better, worse = (sg.trajectory_quality(finder.boxes_, *fresh) for finder in (reds, plain))
+    assert better > worse + 0.02
+    # What the metamodel expects of the box is what new runs show.
+    inside = reds.best_.contains(fresh[0])
+    expected = reds.trajectory_.loc[reds.best_index_]
+    assert fresh[1][inside].mean() == pytest.approx(expected["density"], abs=0.03)
+    assert fresh[1][inside].sum() / fresh[1].sum() == pytest.approx(expected["coverage"], abs=0.03)
+
+
+def test_the_same_whether_told_by_text_condition_or_function(runs):
+    X, y = runs
+    ways = ["< 0.3", sg.Condition("anything", "<", 0.3), lambda v: v < 0.3, lambda v: v < 0.3]
+    found = [sg.Reds(n_new=5000).fit(X, y, of_interest=way, space=SPACE) for way in ways]
+    for other in found[1:]:
+        assert other.method_ == found[0].method_
+        pd.testing.assert_frame_equal(other.trajectory_, found[0].trajectory_)
+
+
+def test_a_function_with_two_thresholds_is_learnt_from_labels(runs):
+    X, y = runs
+    reds = sg.Reds(n_new=5000).fit(X, y, of_interest=lambda v: (v > 0.2) & (v < 0.8), space=SPACE)
+    assert "on the labels" in reds.method_
+    np.testing.assert_array_equal(reds.of_interest_, (y > 0.2) & (y < 0.8))
+
+
+def test_the_metamodel_with_the_smallest_log_loss_finds_a_step_of_booleans():
+    space = sg.Space({f"b{j}": sg.Categorical([False, True]) for j in range(8)} | {"x": sg.Real(0, 1)})
+    X = sg.latin_hypercube(space, 300, rng=0)
+    of_interest = (X["b0"] & X["b1"] & (X["x"] > 0.37)).to_numpy(dtype=bool)
+    reds = sg.Reds(n_new=20_000).fit(X, of_interest, space=space)
+    assert reds.method_ == reds.log_losses_.idxmin()
+    assert len(reds.log_losses_) == 4
+    assert set(reds.best_.restricted) == {"b0", "b1", "x"}
+
+
+def test_without_skill_the_runs_themselves_are_used(runs):
+    X, _ = runs
+    noise = np.random.default_rng(0).random(128) < 0.3
+    reds = sg.Reds().fit(X, noise, space=SPACE)
+    if reds.metamodel_ is None:
+        assert reds.method_ == "none: the runs themselves"
+        assert reds.chain_ is None
+    assert reds.log_losses_.loc["share of interest"] < 0.64
+
+
+def test_a_metamodel_can_be_given(runs):
+    X, y = runs
+    forest = RandomForestClassifier(50, random_state=0)
+    soft = sg.Reds(forest, n_new=5000).fit(X, y < 0.3, space=SPACE)
+    hard = sg.Reds(forest, n_new=5000, labels="class").fit(X, y < 0.3, space=SPACE)
+    assert soft.method_ == "RandomForestClassifier"
+    assert set(np.unique(hard.chain_.transfer_set_.y)) <= {False, True}
+    assert not soft.trajectory_.equals(hard.trajectory_)
+    boxes = sg.Reds(forest, finder=sg.BestInterval(), n_new=5000).fit(X, y < 0.3, space=SPACE)
+    assert isinstance(boxes.finder_, sg.BestInterval)
+
+
+def test_counts_on_the_runs_are_counted(runs):
+    X, y = runs
+    reds = sg.Reds(n_new=5000).fit(X, y, of_interest="< 0.3", space=SPACE)
+    inside = reds.boxes_[-1].contains(X)
+    last = reds.run_trajectory_.iloc[-1]
+    assert last["n_inside"] == inside.sum()
+    assert last["coverage"] == pytest.approx((y < 0.3)[inside].sum() / (y < 0.3).sum())
+    assert len(reds.cover(2)) >= 1
+
+
+@pytest.mark.parametrize(
+    ("options", "arguments", "message"),
+    [
+        ({"labels": "soft"}, {}, "labels must be 'probability' or 'class', got 'soft'"),
+        ({"metamodel": "best"}, {}, "metamodel must be 'auto' or an estimator"),
+        ({}, {"of_interest": "< -1"}, "no run is of interest"),
+        ({}, {"of_interest": "< 9"}, "every run is of interest"),
+        ({}, {}, "say what is of interest of it"),
+        ({}, {"of_interest": lambda v: True}, "must return one boolean a value"),
+    ],
+)
+def test_what_cannot_be_done_is_said(runs, options, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        sg.Reds(**options).fit(*runs, space=SPACE, **arguments)

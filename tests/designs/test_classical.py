@@ -1,0 +1,135 @@
+"""Classical designs: their textbook properties."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.stats
+
+import surrogate as sg
+from surrogate.designs.optimal import model_matrix
+
+
+def cube(d):
+    return sg.Space({f"x{k}": sg.Real(-1, 1) for k in range(d)})
+
+
+def test_factorial_has_every_combination_once():
+    space = sg.Space(x=sg.Real(0.01, 1, log=True), n=sg.Integer(1, 2), kind=sg.Categorical(["a", "b", "c"]))
+    design = sg.factorial(space, {"x": 3})
+    assert len(design) == len(design.drop_duplicates()) == 18
+    assert sorted(design["x"].unique()) == pytest.approx([0.01, 0.1, 1])
+    assert design.attrs == {"sampler": "factorial", "seed": None, "n": 18}
+    assert len(sg.factorial(space, {"x": 3}, where="x < 0.5 and kind != 'b'")) == 8
+
+
+@pytest.mark.parametrize("make", [sg.plackett_burman, sg.fractional_factorial])
+@pytest.mark.parametrize("d", [3, 7, 11])
+def test_two_level_designs_are_balanced_and_orthogonal(make, d):
+    x = make(cube(d)).to_numpy()
+    assert set(np.unique(x)) == {-1.0, 1.0}
+    np.testing.assert_allclose(x.T @ x, len(x) * np.eye(d), atol=1e-12)
+    np.testing.assert_allclose(x.sum(axis=0), 0, atol=1e-12)
+
+
+def test_sizes_of_textbook_designs():
+    assert len(sg.plackett_burman(cube(11))) == 12
+    assert len(sg.fractional_factorial(cube(7), 3)) == 8  # 2^(7-4)
+    assert len(sg.fractional_factorial(cube(5), 5)) == 16  # 2^(5-1)
+    assert len(sg.box_behnken(cube(3), centre=3)) == 15
+    assert len(sg.central_composite(cube(3), centre=6)) == 20
+    assert len(sg.gsd(cube(3), 3, levels=3)) == 9
+
+
+def test_resolution_4_does_not_mix_main_effects_with_interactions():
+    x = sg.fractional_factorial(cube(6), 4).to_numpy()
+    products = np.column_stack([x[:, i] * x[:, j] for i in range(6) for j in range(i)])
+    np.testing.assert_allclose(x.T @ products, 0, atol=1e-12)
+
+
+def test_given_generators_are_used():
+    x = sg.fractional_factorial(cube(3), generators="a b ab").to_numpy()
+    np.testing.assert_array_equal(x[:, 2], x[:, 0] * x[:, 1])
+
+
+def test_central_composite_is_rotatable():
+    # The star of a rotatable design of 3 parameters is 8^(1/4) times as far out as the factorial's levels.
+    x = sg.central_composite(cube(3)).to_numpy()
+    assert np.abs(x).max() == 1.0
+    factorial = np.abs(x[(x != 0).all(axis=1)])
+    np.testing.assert_allclose(factorial, 8**-0.25)
+
+
+def test_box_behnken_has_no_corners():
+    x = sg.box_behnken(cube(4)).to_numpy()
+    assert (np.abs(x).sum(axis=1) <= 2).all()
+
+
+def test_levels_of_other_types():
+    space = sg.Space(
+        g=sg.Real.distributed(scipy.stats.norm(10, 1)), n=sg.Integer(1, 9), size=sg.Ordinal(["s", "m", "l"])
+    )
+    design = sg.box_behnken(space)
+    assert sorted(design["n"].unique()) == [1, 5, 9]
+    assert set(design["size"]) == {"s", "m", "l"}
+    np.testing.assert_allclose(sorted(design["g"].unique()), scipy.stats.norm(10, 1).ppf([0.05, 0.5, 0.95]))
+
+
+def test_designs_that_do_not_fit_the_space_are_refused():
+    three = sg.Space(x=sg.Real(0, 1), y=sg.Real(0, 1), kind=sg.Categorical(["a", "b", "c"]))
+    for make in (sg.plackett_burman, sg.fractional_factorial, sg.central_composite, sg.box_behnken):
+        with pytest.raises(ValueError, match="'kind'"):
+            make(three)
+    with pytest.raises(ValueError, match="at least 3 parameters"):
+        sg.box_behnken(cube(2))
+    with pytest.raises(ValueError, match="too many"):
+        sg.factorial(cube(30))
+    with pytest.raises(ValueError, match="has only 3 values"):
+        sg.factorial(three, {"kind": 4})
+
+
+@pytest.mark.parametrize("make", [sg.factorial, sg.plackett_burman, sg.fractional_factorial])
+def test_one_parameter(make):
+    assert set(make(cube(1))["x0"]) == {-1.0, 1.0}
+
+
+def test_d_optimal_for_two_factor_quadratic_in_6_runs_reaches_the_known_determinant():
+    # Box and Draper (1971), "Factorial designs, the |X'X| criterion, and some related matters", Technometrics 13:
+    # the best 6 runs for a full quadratic in two factors have |X'X| = 5.74e-3 n^6 (points off the three-level grid);
+    # the best on the grid of three levels is 256.
+    space = cube(2)
+    design = sg.optimal(space, 6, rng=0)
+    f = model_matrix(space, design, "quadratic")
+    assert np.linalg.det(f.T @ f) == pytest.approx(256, rel=1e-6)
+
+
+def test_d_optimal_linear_design_is_a_hadamard_matrix():
+    space = cube(3)
+    f = model_matrix(space, sg.optimal(space, 4, model="linear", rng=0), "linear")
+    assert abs(np.linalg.det(f.T @ f)) == pytest.approx(4**4)  # Hadamard's bound
+
+
+def test_i_optimal_predicts_better_and_d_optimal_estimates_better():
+    space = cube(2)
+    region = model_matrix(space, sg.sobol(space, 1024, rng=1), "quadratic")
+    moments = region.T @ region / len(region)
+    found = {}
+    for criterion in ("D", "I"):
+        f = model_matrix(space, sg.optimal(space, 8, criterion=criterion, rng=0), "quadratic")
+        information = f.T @ f
+        found[criterion] = np.linalg.det(information), np.trace(np.linalg.solve(information, moments))
+    assert found["D"][0] > found["I"][0]
+    assert found["I"][1] < found["D"][1]
+
+
+def test_optimal_with_categories_and_a_condition():
+    space = sg.Space(x=sg.Real(0, 1), y=sg.Real(0, 1), kind=sg.Categorical(["a", "b", "c"]))
+    design = sg.optimal(space, 12, model="interaction", rng=0, where="x + y <= 1.2")
+    assert (design["x"] + design["y"] <= 1.2).all()
+    f = model_matrix(space, design, "interaction")
+    assert f.shape[1] == 1 + 2 + 2 + 1 + 4
+    assert np.linalg.matrix_rank(f) == f.shape[1]
+    with pytest.raises(ValueError, match="n must be at least 10"):
+        sg.optimal(space, 9, model="interaction")
+    with pytest.raises(ValueError, match="no choice of runs"):
+        sg.optimal(space, 12, model="interaction", where="x == 0.5")
