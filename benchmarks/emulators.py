@@ -6,8 +6,9 @@
     python benchmarks/emulators.py --report             # the report from the rows there are
 
 Every row (function, runs, seed, method) goes into ``results/emulators.csv`` as soon as it is known; what is there is
-not computed again, so that an interrupted benchmark goes on. Each method works in a process of its own: whatever
-raises, crashes or takes too long is a row with that status. Peers that are not installed are left out and named.
+not computed again, so that a benchmark that was interrupted goes on. Each method works in a process of its own:
+whatever raises, crashes or takes too long is a row with that status. Peers that are not installed are left out and
+named.
 
 Needs, besides this package: smt, egobox, openturns, botorch.
 """
@@ -455,7 +456,7 @@ def goals(done: pd.DataFrame, peers: list[str]) -> pd.DataFrame:
                 ".0%",
             )
     best = against_the_best(small, "auto", peers)
-    for kind, part in best.groupby("kind"):
+    for kind, part in best.groupby(level=0):
         ratio = geometric(part["ratio"])
         add(f"AutoEmulator, {kind}: error over that of each function's best peer", "<= 1.0", ratio, ratio <= 1.0, ".3f")
     if len(best):
@@ -492,7 +493,7 @@ def report() -> None:
         "",
         f"{versions()} Latin hypercubes of n = 10 d, 25 d (" + "; ".join(f"{k}: {v}" for k, v in counts.items()) + "), "
         f"{TEST_POINTS} uniform test points. NRMSE is the root mean square error over the output's standard deviation "
-        f"(below {EXACT:g} counted as exact), NLPD the mean negative log predictive density of the scaled output, "
+        f"(below {EXACT:g} counted as exact), NLPD the mean negative log predictive density of standardised outputs, "
         "times are CPU seconds without imports. Made by `python benchmarks/emulators.py`.",
         "",
         "## Goals",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -28,3 +29,10 @@ def data_file():
         return folder / name
 
     return find
+
+
+@pytest.fixture(autouse=True)
+def _no_figure_of_another_test():
+    """A plot without ``ax`` goes to the current axes, which must not be those of a doctest that ran before."""
+    if (pyplot := sys.modules.get("matplotlib.pyplot")) is not None:
+        pyplot.close("all")

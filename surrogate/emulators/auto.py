@@ -40,6 +40,10 @@ FOREST_TREES = 100
 # fitted to all.
 SCREEN_ROWS, SCREEN_WEIGHT = 600, 0.02
 
+# Beyond this many runs parts whose cost grows with the cube of their number are left out.
+DENSE_ROWS = 5000
+DENSE_PARTS = ("polynomial_kriging", "radial_basis")
+
 # Parts below this weight are not asked for predictions.
 LEAST_WEIGHT = 1e-4
 
@@ -50,11 +54,11 @@ UNFIT = (ValueError, np.linalg.LinAlgError, FloatingPointError)
 class AutoEmulator(Stateful, RegressorMixin, BaseEstimator):
     """Gaussian processes, sparse polynomials and both together, averaged by how well they predict unseen runs.
 
-    Parts are Gaussian processes with three kernels, a sparse polynomial chaos expansion, a Gaussian process on the
-    terms that this selects, radial basis functions, and, where inputs are discrete or the output is rough, a forest.
-    Each predicts every run without having seen it (closed form, or folds in which terms are selected anew); the higher
-    the density that it gives these runs, the higher its weight in the average, steeply. If the average is no help, the
-    best part is used alone.
+    Parts are Gaussian processes with four kernels, a sparse polynomial chaos expansion, a Gaussian process on the terms
+    that this selects, radial basis functions, and, where inputs are discrete or the output is rough, a forest. Each
+    predicts every run without having seen it (closed form, or folds in which terms are selected anew); the higher the
+    density that it gives these runs, the higher its weight in the average, steeply. If the average is no help, the best
+    part is used alone.
 
     Parameters
     ----------
@@ -133,6 +137,8 @@ class AutoEmulator(Stateful, RegressorMixin, BaseEstimator):
         if self._scaled.is_constant:
             # Every part says the same, and none has a residual to be judged by.
             named = named[:1]
+        if self.parts is None and len(y) > DENSE_ROWS:
+            named = [(name, part) for name, part in named if name not in DENSE_PARTS]
         adds_forest = self.parts is None and not self._scaled.is_constant
         keep: set[str] | None = None
         n = len(y)
@@ -171,7 +177,7 @@ class AutoEmulator(Stateful, RegressorMixin, BaseEstimator):
                     "wrap a plain regressor in ConformalEmulator"
                 )
             return named
-        kernels = ("matern52", "squared_exponential", "matern32")
+        kernels = ("matern52", "squared_exponential", "matern32", "radial_matern52")
         named = [(kernel, GaussianProcess(kernel=kernel, noise=self.noise)) for kernel in kernels]
         polynomial = PolynomialChaos(rng=self.rng)
         named.append(("polynomial", polynomial))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Literal, Self, overload
 
 import numpy as np
@@ -26,7 +26,7 @@ BoolArray = NDArray[np.bool_]
 LENGTH_SCALE_BOUNDS = (1e-2, 1e2)
 LENGTH_SCALE_MEAN_1D, LENGTH_SCALE_STD = np.sqrt(2.0), np.sqrt(3.0)
 
-ITERATIONS = 60
+ITERATIONS = 40
 MAX_NUGGET = 1e-4
 
 CHUNK_ROWS = 2048
@@ -151,6 +151,9 @@ class GradientEnhanced(Stateful, RegressorMixin, BaseEstimator):
         self._z = z[rows]
         unit = self._scaled.spread(np.ones(1))[0] or 1.0
         targets = np.column_stack([self._scaled.forward(y), slopes * self._width / unit])[rows]
+        # Inputs by which a derivative is known somewhere; the others need no rows.
+        self._by = np.flatnonzero(np.isfinite(targets[:, 1:]).any(axis=0))
+        targets = targets[:, np.append(0, self._by + 1)]
         self._known = np.isfinite(targets)
         # One value after another: all outputs, then the derivatives by the first input, ...
         self._t = targets.T[self._known.T]
@@ -180,14 +183,15 @@ class GradientEnhanced(Stateful, RegressorMixin, BaseEstimator):
                         jac=True,
                         method="L-BFGS-B",
                         bounds=[tuple(np.log(LENGTH_SCALE_BOUNDS))] * d,
-                        options={"maxiter": ITERATIONS, "ftol": 1e-8},
+                        options={"maxiter": ITERATIONS, "ftol": 1e-7},
                     )
                 )
             log_scales = np.asarray(min(found, key=lambda one: float(one.fun)).x)
         self._scales = np.exp(log_scales)
         self.length_scales_ = self._scales * self._width
         self.log_likelihood_ = -self._likelihood(log_scales)[0]
-        self._lower, self.nugget_ = self._factorise(self._covariance(self._scales, self._z, self._z)[self._pairs()])
+        parts = self._parts(self._scales, self._z, self._z)
+        self._lower, self.nugget_ = self._factorise(self._covariance(self._scales, parts)[self._pairs()])
         self._solve()
 
     def _pairs(self) -> Any:
@@ -212,37 +216,36 @@ class GradientEnhanced(Stateful, RegressorMixin, BaseEstimator):
         k, first, second, third = KERNELS[self.kernel](u)
         return u, k.prod(axis=0), first, second, third
 
-    def _covariance(self, scales: FloatArray, a: FloatArray, b: FloatArray) -> FloatArray:
-        """Correlations of outputs and derivatives at `a` with those at `b`, ((d + 1) m, (d + 1) n)."""
-        d, m, n = len(scales), len(a), len(b)
-        _, k, first, second, _ = self._parts(scales, a, b)
+    def _covariance(self, scales: FloatArray, parts: tuple[FloatArray, ...]) -> FloatArray:
+        """Correlations of outputs and derivatives with each other, outputs first."""
+        _, k, first, second, _ = parts
+        d, (m, n) = len(self._by), k.shape
         out = np.empty((d + 1, m, d + 1, n))
         out[0, :, 0] = k
-        for i in range(d):
-            out[i + 1, :, 0] = k * first[i] / scales[i]
-            out[0, :, i + 1] = -k * first[i] / scales[i]
-            for j in range(d):
+        for row, i in enumerate(self._by, 1):
+            out[row, :, 0] = k * first[i] / scales[i]
+            out[0, :, row] = -k * first[i] / scales[i]
+            for column, j in enumerate(self._by, 1):
                 product = second[i] if i == j else first[i] * first[j]
-                out[i + 1, :, j + 1] = -k * product / (scales[i] * scales[j])
+                out[row, :, column] = -k * product / (scales[i] * scales[j])
         return out.reshape((d + 1) * m, (d + 1) * n)
 
-    def _slopes(self, scales: FloatArray, z: FloatArray) -> list[FloatArray]:
+    def _slopes(self, scales: FloatArray, parts: tuple[FloatArray, ...]) -> Iterator[FloatArray]:
         """Derivatives of the covariance by the logarithms of the length scales."""
-        d, n = len(scales), len(z)
-        u, k, first, second, third = self._parts(scales, z, z)
-        found = []
-        for m in range(d):
+        u, k, first, second, third = parts
+        d, n = len(self._by), len(k)
+        for m in range(len(scales)):
             # d kappa / d log l = -u kappa', and so on for its derivatives, which also carry powers of 1 / l.
             common = -u[m] * first[m] * k
             moved_first = -(u[m] * second[m] + first[m]) * k
             moved_second = -(u[m] * third[m] + 2.0 * second[m]) * k
             out = np.empty((d + 1, n, d + 1, n))
             out[0, :, 0] = common
-            for i in range(d):
+            for row, i in enumerate(self._by, 1):
                 one = moved_first if i == m else common * first[i]
-                out[i + 1, :, 0] = one / scales[i]
-                out[0, :, i + 1] = -one / scales[i]
-                for j in range(d):
+                out[row, :, 0] = one / scales[i]
+                out[0, :, row] = -one / scales[i]
+                for column, j in enumerate(self._by, 1):
                     if i == j:
                         two = moved_second if i == m else common * second[i]
                     elif i == m:
@@ -251,9 +254,8 @@ class GradientEnhanced(Stateful, RegressorMixin, BaseEstimator):
                         two = moved_first * first[i]
                     else:
                         two = common * first[i] * first[j]
-                    out[i + 1, :, j + 1] = -two / (scales[i] * scales[j])
-            found.append(out.reshape((d + 1) * n, (d + 1) * n))
-        return found
+                    out[row, :, column] = -two / (scales[i] * scales[j])
+            yield out.reshape((d + 1) * n, (d + 1) * n)
 
     def _factorise(self, covariance: FloatArray) -> tuple[FloatArray, float]:
         """Cholesky factor with the smallest nugget that works, relative to each diagonal entry."""
@@ -275,7 +277,8 @@ class GradientEnhanced(Stateful, RegressorMixin, BaseEstimator):
         """Minus the restricted log likelihood, mean and variance profiled out, and its gradient."""
         scales = np.exp(log_scales)
         pairs = self._pairs()
-        covariance = self._covariance(scales, self._z, self._z)[pairs]
+        parts = self._parts(scales, self._z, self._z)
+        covariance = self._covariance(scales, parts)[pairs]
         lower, nugget = self._factorise(covariance)
         n = len(self._t)
         inverse, _ = dpotri(lower, lower=1)
@@ -288,7 +291,7 @@ class GradientEnhanced(Stateful, RegressorMixin, BaseEstimator):
         value = 0.5 * (n - 1) * np.log(variance) + np.log(np.diag(lower)).sum() + 0.5 * np.log(information)
         inner = 0.5 * (projected - np.outer(weights, weights) / variance)
         gradient = np.empty(len(scales))
-        for m, slope in enumerate(self._slopes(scales, self._z)):
+        for m, slope in enumerate(self._slopes(scales, parts)):
             own = slope[pairs]
             own[np.diag_indices(n)] *= 1.0 + nugget
             gradient[m] = np.einsum("ij,ij->", inner, own)
@@ -318,7 +321,7 @@ class GradientEnhanced(Stateful, RegressorMixin, BaseEstimator):
         for start in range(0, len(x), CHUNK_ROWS):
             z = (x[start : start + CHUNK_ROWS] - self._low) / self._width
             _, k, first, _, _ = self._parts(self._scales, z, self._z)
-            blocks = [k, *(-k * first[i] / self._scales[i] for i in range(len(self._scales)))]
+            blocks = [k, *(-k * first[i] / self._scales[i] for i in self._by)]
             cross = np.hstack(blocks)[:, known]
             means.append(self._mean + cross @ self._weights)
             if return_std:

@@ -54,6 +54,12 @@ SHARPNESS = 8.0
 # A column that is, up to this share of its square, a combination of those taken in cannot be told from them.
 DEPENDENT = 1e-8
 
+# A run that its regression must go through has no freedom to be predicted with; rounding errors must not decide that.
+LEAST_FREEDOM = 1e-10
+
+# Terms are selected on at most this many runs; coefficients are of all.
+MOST_ROWS = 3000
+
 # A path ends when its error has not improved for half as many terms as the best size, and at least this many.
 PATIENCE = 25
 
@@ -177,7 +183,10 @@ def _take_in(columns: FloatArray, z: FloatArray, fold: IntArray, rule: str, pena
         kept["hat"].append(leverage[-1])
         kept["fit"].append(fitted[-1])
         size += 1
-        error = float(((fitted[fold, runs] - z) ** 2).sum())
+        if folds > 1:
+            error = float(((fitted[fold, runs] - z) ** 2).sum())
+        else:
+            error = float((((fitted[-1] - z) / np.maximum(1.0 - leverage[-1], LEAST_FREEDOM)) ** 2).sum())
         if error < best:
             best, best_size = error, size
         elif size > 1.5 * best_size + PATIENCE:
@@ -356,8 +365,12 @@ class PolynomialChaos(Stateful, RegressorMixin, BaseEstimator):
         if self.validation == "loo":
             folds = 1  # of which nothing is held out
         fold = fold_of_each(n, folds, self.rng)
+        z = self._scaled.forward(y)
         with few_threads(n):
-            self._fit_scaled(columns, self._scaled.forward(y), fold)
+            if n <= MOST_ROWS:
+                self._fit_scaled(columns, z, fold)
+            else:
+                self._fit_part(columns, z, fold)
         return self
 
     def _check_options(self) -> None:
@@ -476,6 +489,21 @@ class PolynomialChaos(Stateful, RegressorMixin, BaseEstimator):
         self.corrected_loo_error_ = float(_corrected_errors(path, z)[size - 1])
         self._tell()
 
+    def _fit_part(self, columns: list[Any], z: FloatArray, fold: IntArray) -> None:
+        """Select on part of the runs, predict the others, which have not been seen, then regress on all."""
+        chosen = np.sort(np.random.default_rng(self.rng).choice(len(z), MOST_ROWS, replace=False))
+        rest = np.setdiff1d(np.arange(len(z)), chosen)
+        self._fit_scaled([column[chosen] for column in columns], z[chosen], fold[chosen])
+        values = products(self._functions, columns, self.indices_)
+        held_out, std = np.empty(len(z)), np.empty(len(z))
+        held_out[chosen], std[chosen] = self._held_out, self._held_out_std
+        held_out[rest] = values[rest] @ self._scaled_coefficients
+        std[rest] = self._noise * self._lever_factor([column[rest] for column in columns])
+        self._held_out, self._held_out_std, self._fold = held_out, std, fold
+        if not self._scaled.is_constant:
+            self._scaled_coefficients = np.asarray(np.linalg.lstsq(values, z, rcond=None)[0])
+        self._tell()
+
     def _tell(self) -> None:
         scaled = self._scaled
         self.coefficients_ = scaled.spread(self._scaled_coefficients)
@@ -506,9 +534,13 @@ class PolynomialChaos(Stateful, RegressorMixin, BaseEstimator):
         mean = self._scaled.backward(products(self._functions, columns, self.indices_) @ self._scaled_coefficients)
         if not return_std:
             return mean
+        return mean, self._scaled.spread(self._noise * self._lever_factor(columns))
+
+    def _lever_factor(self, columns: list[Any]) -> FloatArray:
+        """How much larger than the noise the error at new points is, since coefficients are uncertain."""
         values = products(self._functions, columns, self._lever_indices)
         solved = scipy.linalg.solve_triangular(self._lever_triangle, values.T, trans=1, check_finite=False)
-        return mean, self._scaled.spread(self._noise * np.sqrt(1.0 + np.einsum("km,km->m", solved, solved)))
+        return np.asarray(np.sqrt(1.0 + np.einsum("km,km->m", solved, solved)))
 
     def leave_one_out(self) -> tuple[FloatArray, FloatArray]:
         """Mean and standard deviation at every training point as predicted without its fold.
@@ -544,7 +576,7 @@ class PolynomialChaos(Stateful, RegressorMixin, BaseEstimator):
 
 def _left_out(path: _Path, z: FloatArray) -> FloatArray:
     """Each run as predicted by the regression on the others, terms fixed; by size, (k, n)."""
-    free = np.maximum(1.0 - path.residual_leverage, 1e-10)
+    free = np.maximum(1.0 - path.residual_leverage, LEAST_FREEDOM)
     return z - (z - path.fitted) / free
 
 

@@ -107,6 +107,8 @@ class PolynomialKriging(Stateful, RegressorMixin, BaseEstimator):
             If inputs do not belong to `space`.
         """
         check_kernel(self.kernel)
+        if self.polynomial is not None and self.polynomial.validation != "folds":
+            raise ValueError("polynomial must have validation='folds': by these the kriging is validated, too")
         table, y = check_training(self, X, y, space, least=3)
         model = PolynomialChaos(average=False) if self.polynomial is None else clone(self.polynomial)
         return self._fit_on(model.fit(X, y, space), table, y)

@@ -29,6 +29,12 @@ EMULATORS = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def _few_iterations(monkeypatch):
+    # Of a likelihood on 200 runs of 10 inputs, which none of the checks is about.
+    monkeypatch.setattr("surrogate.emulators.gradient_enhanced.ITERATIONS", 2)
+
+
 @parametrize_with_checks(EMULATORS)
 def test_is_a_scikit_learn_estimator(estimator, check):
     check(estimator)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,12 +18,6 @@ SPACE = sg.Space(a=sg.Real(0, 1), b=sg.Real(0, 1), c=sg.Real(0, 1))
 def model(a, b, c):
     """Two outputs."""
     return {"y": 3 * a + b + a * b, "z": c**2}
-
-
-@pytest.fixture(autouse=True)
-def _close():
-    yield
-    plt.close("all")
 
 
 @pytest.fixture(scope="module")
