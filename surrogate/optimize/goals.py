@@ -96,6 +96,11 @@ class Goals:
         """Names of all outputs that matter, each once."""
         return tuple(dict.fromkeys([o.output for o in self.objectives] + [c.name for c in self.constraints]))
 
+    @property
+    def is_free(self) -> bool:
+        """Whether there is one objective and no constraint."""
+        return len(self.objectives) == 1 and not self.constraints
+
     def check_outputs(self, known: Sequence[str]) -> None:
         """Raise ``ValueError`` for an output that a simulator does not have."""
         for name in self.outputs:

@@ -170,7 +170,9 @@ def minimize(
         watch = stack.enter_context(deferred_interrupt(active=not isinstance(engine, InProcess)))
         bar = Progress(0 if budget is None else int(budget), sim.name, progress)
         stack.callback(bar.close)
-        message, converged = loop.run(budget, seconds, size, asynchronous, stop, callback, bar, lambda: watch.interrupted)
+        message, converged = loop.run(
+            budget, seconds, size, asynchronous, stop, callback, bar, lambda: watch.interrupted
+        )
         if watch.interrupted:
             raise KeyboardInterrupt
         labels = {str(out): out.label for out in sim.outputs}

@@ -197,7 +197,6 @@ def fit_surface(
     noise: bool = False,
     memory: dict[str, Any] | None = None,
     families: Sequence[str] = ("matern52",),
-    anova: bool = True,
     level_columns: Sequence[int] = (),
 ) -> Surface:
     """Fit the model of one output.
@@ -214,6 +213,8 @@ def fit_surface(
         Whether to estimate noise.
     memory : dict, optional
         That of the last fit.
+    families : sequence of str
+        Kernels by likelihood: the first is preferred unless another is clearly likelier.
     level_columns : sequence of int
         Columns with a trend of their own.
 
@@ -231,17 +232,13 @@ def fit_surface(
         warps.append(Warp.of(y, "asinh", 0.3))
     nugget = CONSTRAINT_NUGGET if kind == "constraint" else NUGGET
     # The pairs of runs are the same under every warp and kernel.
-    base = Problem(
-        Kernel(families[0], anova), z, warps[0].forward(y), trend.basis(z), nugget, None, noise, Pairs(z)
-    )
+    base = Problem(Kernel(families[0]), z, warps[0].forward(y), trend.basis(z), nugget, None, noise, Pairs(z))
     if np.ptp(y) == 0:
         # Constant outputs say nothing about the hyper-parameters.
         return Surface(ExactPosterior.of(base, Prior.of(base).mean), trend, warps[0], {})
     variants = [Variant(dataclasses.replace(base, y=warp.forward(y)), warp.log_slopes(y)) for warp in warps]
-    one, chosen = variants[0], 0
-    if memory:
-        chosen = min(memory["warp"], len(variants) - 1)
-        one = variants[chosen].of_family(memory["family"])
+    chosen = min(memory["warp"], len(variants) - 1) if memory else 0
+    one = variants[chosen].of_family(memory["family"] if memory else families[0])
     if memory and n < GROWTH * memory["runs"] + GROWTH_RUNS and len(memory["theta"]) == one.problem.size:
         problem, theta = one.problem, climb(one, np.array(memory["theta"]), ITERATIONS, TOLERANCE).theta
         runs = memory["runs"]
