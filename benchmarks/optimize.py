@@ -20,8 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"):
-    os.environ.setdefault(_variable, "1")
+os.environ.update(
+    dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"), "1")
+)
 
 import numpy as np
 import pandas as pd
@@ -402,7 +403,7 @@ def botorch(p, x0, y0, seed):
         xs, ys = np.vstack([xs, point]), np.vstack([ys, answer])
 
 
-def GenericMCObjectiveMO() -> Any:  # noqa: N802
+def GenericMCObjectiveMO() -> Any:
     from botorch.acquisition.multi_objective.objective import GenericMCMultiOutputObjective
 
     return GenericMCMultiOutputObjective(lambda samples, X=None: -samples)
@@ -483,8 +484,8 @@ def optuna_tpe(p, x0, y0, seed):
 @method("plain")
 def smt_ego(p, x0, y0, seed):
     from smt.applications import EGO
-    from smt.surrogate_models import KRG
     from smt.design_space import DesignSpace
+    from smt.surrogate_models import KRG
 
     # It has no ask: it is stopped in the function, which gets as many points as it asks for.
     xs, ys = x0, y0
@@ -539,8 +540,17 @@ def pycma(p, x0, y0, seed):
 
 
 CHEAPEST_FIRST = [
-    "ours", "random", "pycma", "optuna_tpe", "ours_batch4", "egobox", "optuna_gp", "scikit_optimize", "smt_ego", "botorch",
-]  # fmt: skip
+    "ours",
+    "random",
+    "pycma",
+    "optuna_tpe",
+    "ours_batch4",
+    "egobox",
+    "optuna_gp",
+    "scikit_optimize",
+    "smt_ego",
+    "botorch",
+]
 
 PACKAGES = {
     "botorch": "botorch",

@@ -44,7 +44,7 @@ def total(terms: Sequence[Term], z: FloatArray) -> tuple[FloatArray, FloatArray]
 
 
 def log_improvement(score: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """log h(s) and its derivative, h(s) = phi(s) + s Phi(s), without cancellation for scores down to -1e150.
+    """Logarithm of h(s) and its derivative, h(s) = phi(s) + s Phi(s), without cancellation for scores down to -1e150.
 
     References
     ----------
@@ -126,11 +126,11 @@ class Inside:
 
     def values(self, z: FloatArray) -> FloatArray:
         mean, std = self.surface.predict(z)
-        return self._log_share(mean, std)[0]
+        return self._log_share(mean, std)
 
     def slopes(self, z: FloatArray) -> tuple[FloatArray, FloatArray]:
         m = self.surface.moments(z)
-        value, upper, lower = self._log_share(m.mean, m.std)
+        value = self._log_share(m.mean, m.std)
         a, b = (self.low - m.mean) / m.std, (self.high - m.mean) / m.std
         # Densities at both ends over the share between.
         at_a, at_b = np.exp(-0.5 * a**2 - LOG_ROOT_2PI - value), np.exp(-0.5 * b**2 - LOG_ROOT_2PI - value)
@@ -138,7 +138,7 @@ class Inside:
         by_std = -(b * at_b - a * at_a) / m.std
         return value, by_mean[:, None] * m.mean_slopes + by_std[:, None] * m.std_slopes
 
-    def _log_share(self, mean: FloatArray, std: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def _log_share(self, mean: FloatArray, std: FloatArray) -> FloatArray:
         a, b = (self.low - mean) / std, (self.high - mean) / std
         # On the side where both ends are in the lower tail, for the difference to have digits.
         flip = a + b > 0
@@ -146,12 +146,11 @@ class Inside:
         upper, lower = log_ndtr(b), log_ndtr(a)
         narrow = b - a < 1e-5
         middle = 0.5 * (a + b)
-        share = np.where(
+        return np.where(
             narrow,
             -0.5 * middle**2 - LOG_ROOT_2PI + np.log(b - a),
             upper + np.log(-np.expm1(np.where(narrow, -1.0, lower - upper))),
         )
-        return share, upper, lower
 
 
 @dataclass(frozen=True, eq=False)

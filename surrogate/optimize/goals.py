@@ -123,7 +123,8 @@ class Goals:
             value = outputs[name]
             if np.ndim(value) or isinstance(value, (str, bytes)) or not np.isfinite(float(value)):
                 raise InvalidInputError(
-                    f"outputs: {name!r} must be a finite number, got {value!r:.100}; tell a run without an answer with fail"
+                    f"outputs: {name!r} must be a finite number, got {value!r:.100}; "
+                    "tell a run without an answer with fail"
                 )
         return {str(k): float(v) for k, v in outputs.items() if not np.ndim(v) and not isinstance(v, (str, bytes))}
 

@@ -14,8 +14,8 @@ __all__ = ["Levels"]
 
 FloatArray = NDArray[np.float64]
 
-# After cheaper runs of so many times the cost of a run at the truest level, one at the truest level is due: a model that
-# takes a cheap level for the truth is only found out there.
+# After cheaper runs of so many times the cost of a run at the truest level, one at the truest level is due: a model
+# that takes a cheap level for the truth is only found out there.
 SPENT_BELOW = 1.0
 
 
@@ -39,7 +39,8 @@ class Levels:
         self.costs = dict(sorted(costs.items()))
         if self.costs and (min(self.costs) != 0 or not all(0 < c < np.inf for c in self.costs.values())):
             raise ValueError(
-                f"levels must map whole numbers from 0, the truest, to what a run costs, a positive number; got {costs!r}"
+                "levels must map whole numbers from 0, the truest, to what a run costs, a positive number; "
+                f"got {costs!r}"
             )
         self._below = np.array([level for level in self.costs if level > 0])
 

@@ -296,7 +296,8 @@ class Optimizer:
     def _last_misses(self) -> FloatArray:
         """By how much the last exploiting runs overstepped each constraint, (c,): so much is kept away from it."""
         exploited = [t.outputs or {} for t in self._done() if t.kind == "exploit"]
-        return np.maximum(self.goals.excesses(exploited[-LAST_EXPLOITS:]), 0.0).max(axis=0, initial=0.0)
+        missed: FloatArray = np.maximum(self.goals.excesses(exploited[-LAST_EXPLOITS:]), 0.0)
+        return np.asarray(missed.max(axis=0, initial=0.0))
 
     def _feasibility(self, beliefs: _Beliefs) -> list[Term]:
         """Logarithms of the probabilities that constraints are met and that the run succeeds."""
@@ -462,7 +463,7 @@ class Optimizer:
             If there are not as many outputs as points, or a trial was told already.
         """
         told = self._checked_trials(trials, level)
-        rows = outputs.to_dict("records") if isinstance(outputs, pd.DataFrame) else outputs
+        rows: Any = outputs.to_dict("records") if isinstance(outputs, pd.DataFrame) else outputs
         rows = [rows] if isinstance(rows, Mapping) else list(rows)
         if len(rows) != len(told):
             raise ValueError(f"outputs must be as many as trials, got {len(rows)} for {len(told)}")
@@ -499,7 +500,7 @@ class Optimizer:
             return list(trials)
         points = self.space.validate(trials, "trials")
         positions = self._encoding.positions(points)
-        records = points.to_dict("records")
+        records: list[Any] = points.to_dict("records")
         return [
             Trial(0, {str(k): _plain(v) for k, v in x.items()}, "given", int(level), position=u)
             for x, u in zip(records, positions, strict=True)
@@ -519,7 +520,7 @@ class Optimizer:
 
         With noise the best as predicted; of several objectives the knee of the front. None before any run.
         """
-        done = self._truest(t for t in self.trials if t.status == "done")
+        done: list[Trial] = self._truest(self._done())
         if not done:
             return None
         outputs = [t.outputs or {} for t in done]
@@ -529,13 +530,13 @@ class Optimizer:
         scores = self.goals.scores(outputs)[rows]
         if scores.shape[1] > 1:
             on_front = rows[is_on_front(scores)]
-            return done[on_front[knee(self.goals.scores([outputs[i] for i in on_front]))]]
+            return done[int(on_front[knee(self.goals.scores([outputs[i] for i in on_front]))])]
         if self.noise and len(done) > 2:
-            everything = [t for t in self.trials if t.status == "done"]
+            everything = self._done()
             with few_threads(len(everything)):
                 predicted, _ = self._beliefs(everything).objectives[0].predict(self._columns(done))
-            return done[rows[int(np.argmin(predicted[rows]))]]
-        return done[rows[int(np.argmin(scores[:, 0]))]]
+            return done[int(rows[np.argmin(predicted[rows])])]
+        return done[int(rows[np.argmin(scores[:, 0])])]
 
     @property
     def is_feasible(self) -> bool:

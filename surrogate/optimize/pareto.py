@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -97,14 +98,14 @@ def undominated_boxes(front: FloatArray, reference: FloatArray) -> tuple[FloatAr
     levels = np.concatenate([[-np.inf], front[:, 2], [reference[2]]])
     boxes: list[tuple[float, ...]] = []
     begun: dict[tuple[float, ...], float] = {}
-    for i, (low, high) in enumerate(zip(levels[:-1], levels[1:], strict=True)):
+    for i, (low, high) in enumerate(pairwise(levels)):
         if high == low:
             continue
         # A strip that the next point leaves as it was goes on: there are fewer boxes.
-        strips = set(map(tuple, _strips(front[:i, :2], reference[:2]).tolist()))
-        for strip in [s for s in begun if s not in strips]:
+        below = set(map(tuple, _strips(front[:i, :2], reference[:2]).tolist()))
+        for strip in [s for s in begun if s not in below]:
             boxes.append((*strip, begun.pop(strip), low))
-        for strip in strips:
+        for strip in below:
             begun.setdefault(strip, low)
     boxes += [(*strip, start, float(reference[2])) for strip, start in begun.items()]
     found = np.array(sorted(boxes)).reshape(-1, 6)

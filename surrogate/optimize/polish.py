@@ -72,12 +72,12 @@ def polish(
     found: list[tuple[float, FloatArray]] = []
     for start in starts:
         problem = _Problem(objective, bounds, search, start)
-        result = scipy_minimize(
+        result = scipy_minimize(  # type: ignore[call-overload]  # the stubs know fewer forms of constraints and jac
             problem.mean,
             start[climbs],
             jac=True,
             method="SLSQP",
-            bounds=list(zip(low[climbs], high[climbs])),
+            bounds=list(zip(low[climbs], high[climbs], strict=True)),
             constraints=problem.constraints(),
             options={"maxiter": ITERATIONS, "ftol": PRECISION},
         )

@@ -230,26 +230,25 @@ class Search:
         if not climbs.any():
             return starts, np.sum([term.values(self.columns(starts)) for term in terms], axis=0)
 
-        if climbs.all():
+        def climb(whole: FloatArray) -> tuple[FloatArray, FloatArray]:
+            """From starts with the same discrete values."""
 
             def function(x: FloatArray) -> tuple[FloatArray, FloatArray]:
-                value, slopes = total(terms, self.columns(x))
-                return value, self.encoding.slopes(slopes[:, : self.encoding.n_columns])
+                u = np.repeat(whole[:1], len(x), axis=0)
+                u[:, climbs] = x
+                value, slopes = total(terms, self.columns(u))
+                return value, self.encoding.slopes(slopes[:, : self.encoding.n_columns])[:, climbs]
 
-            top, height = climb_all(function, starts, low, high)
+            out = whole.copy()
+            out[:, climbs], height = climb_all(function, whole[:, climbs], low[climbs], high[climbs])
+            return out, height
+
+        if climbs.all():
+            top, height = climb(starts)
         else:
-            # Only along the climbing parameters: each start keeps its own discrete values, row by row.
-            top, height = starts.copy(), np.empty(len(starts))
-            for i in range(len(starts)):
-
-                def function(x: FloatArray, row: int = i) -> tuple[FloatArray, FloatArray]:
-                    whole = np.repeat(starts[row : row + 1], len(x), axis=0)
-                    whole[:, climbs] = x
-                    value, slopes = total(terms, self.columns(whole))
-                    return value, self.encoding.slopes(slopes[:, : self.encoding.n_columns])[:, climbs]
-
-                part, height[i : i + 1] = climb_all(function, starts[i : i + 1, climbs], low[climbs], high[climbs])
-                top[i, climbs] = part[0]
+            # Each start keeps its own discrete values, one by one.
+            parts = [climb(start[None]) for start in starts]
+            top, height = np.vstack([u for u, _ in parts]), np.concatenate([h for _, h in parts])
         snapped = self.encoding.snap(top)
         if not np.array_equal(snapped, top):
             height = np.sum([term.values(self.columns(snapped)) for term in terms], axis=0)

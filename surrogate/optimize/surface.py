@@ -26,7 +26,8 @@ __all__ = ["Moments", "Surface", "Warp", "fit_surface"]
 FloatArray = NDArray[np.float64]
 Kind = Literal["objective", "constraint", "level", "success"]
 
-# On the diagonal, relative to the process variance. With 1e-8 the regret on smooth functions is 1.4 to 2.4 decades worse.
+# On the diagonal, relative to the process variance. With 1e-8 the regret on smooth functions is 1.4 to 2.4 decades
+# worse.
 NUGGET = 1e-12
 # Of constraints, whose zero is sought to the last digit where an objective's minimum is flat.
 CONSTRAINT_NUGGET = 1e-13
@@ -222,7 +223,7 @@ def fit_surface(
     -------
     Surface
     """
-    n, c = z.shape
+    n = len(z)
     terms: tuple[tuple[int, ...], ...] = ((), *((j,) for j in level_columns))
     trend = Trend("linear" if level_columns else "constant", terms)
     warps = [Warp.of(y, "none")]
