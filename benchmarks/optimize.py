@@ -539,7 +539,8 @@ def pycma(p, x0, y0, seed):
         strategy.tell(points, values)
 
 
-CHEAPEST_FIRST = [
+CHEAPEST_FIRST = ["ours", "random", "pycma", "optuna_tpe", "ours_batch4", "egobox", "optuna_gp", "scikit_optimize"]
+CHEAPEST_FIRST += ["smt_ego", "botorch"]
     "ours",
     "random",
     "pycma",

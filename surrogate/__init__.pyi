@@ -9,7 +9,7 @@ from .boxes.resampling import Resampled, held_out_quality, quality_intervals, re
 from .conditions import Condition, of_interest
 from .connectors.command import CommandSimulator
 from .connectors.fmu import FMUSimulator
-from .connectors.parsers import CSVParser, CommandResult, JSONParser, RegexParser
+from .connectors.parsers import CommandResult, CSVParser, JSONParser, RegexParser
 from .connectors.umbridge import UMBridgeSimulator
 from .connectors.umbridge_server import UMBridgeServer, serve_umbridge
 from .designs.augment import augment

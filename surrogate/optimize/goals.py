@@ -145,12 +145,17 @@ class Goals:
         """Whether each run meets every constraint, (n,)."""
         met = np.ones(len(outputs), dtype=bool)
         for condition in self.constraints:
-            values = np.array([run[condition.name] for run in outputs], dtype=float)
-            if condition.operator == "==":
-                met &= np.abs(values - condition.value) <= self.equality_tolerance
-            else:
-                met &= condition.holds(values)
+            met &= self._holds(condition, np.array([run[condition.name] for run in outputs], dtype=float))
         return met
+
+    def met(self, outputs: Mapping[str, float]) -> dict[str, bool]:
+        """Whether a run meets each constraint, by the constraint's text."""
+        return {str(c): bool(self._holds(c, np.array([outputs[c.name]]))[0]) for c in self.constraints}
+
+    def _holds(self, condition: Condition, values: FloatArray) -> NDArray[np.bool_]:
+        if condition.operator == "==":
+            return np.asarray(np.abs(values - condition.value) <= self.equality_tolerance)
+        return np.asarray(condition.holds(values))
 
     def violations(self, outputs: Sequence[Mapping[str, float]]) -> FloatArray:
         """Sum of the excesses, each as a share of its largest, (n,); zero where all constraints are met."""

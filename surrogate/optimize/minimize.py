@@ -52,6 +52,7 @@ def minimize(
     memory: int | None = None,
     executor: Any = None,
     store: RunStore | str | Path | None = None,
+    runs: Runs | None = None,
     rng: int | None = None,
     stop: Stop | None = None,
     callback: Callable[[Optimizer], object] | None = None,
@@ -76,7 +77,8 @@ def minimize(
         E.g. ``["lift >= 0.5"]``; all must hold.
     budget : float, optional
         Runs to be made, those of an interrupted call of this optimisation included; 10 (d + 1) without `budget` and
-        `seconds`. Of a simulator with levels their cost, in runs at the truest level.
+        `seconds`. Of a simulator with levels their cost, in runs at the truest level. With 0 nothing is run, and the
+        result is what the store knows.
     seconds : float, optional
         Wall time after which nothing more is begun.
     batch : int, optional
@@ -89,6 +91,8 @@ def minimize(
         As of :func:`surrogate.run`.
     store : RunStore, str or Path, optional
         Where runs and proposals are committed; without one in memory only.
+    runs : Runs, optional
+        Further runs of this simulator that are known already, from anywhere.
     rng : int, optional
         Seed. Another seed with the same store is another optimisation, which knows the runs of the first.
     stop : callable, optional
@@ -132,11 +136,16 @@ def minimize(
     if budget is None and seconds is None:
         budget = 10 * (sim.space.d + 1)
     for name, value in (("budget", budget), ("seconds", seconds), ("batch", batch)):
-        if value is not None and (isinstance(value, bool) or not value > 0):
+        good = not isinstance(value, bool) and (value is None or value > 0 or (name == "budget" and value == 0))
+        if not good:
             raise ValueError(f"{name} must be a positive number, got {value!r}")
+    if batch is not None and batch != int(batch):
+        raise ValueError(f"batch must be a whole number, got {batch!r}")
+    if runs is not None and not set(sim.space) <= set(runs.inputs.columns):
+        raise ValueError(f"runs must be of this simulator, with inputs {', '.join(sim.space)}; got {list(runs.inputs)}")
     if n_initial is None:
         n_initial = 2 * (sim.space.d + 1)
-        if budget is not None:
+        if budget:
             n_initial = max(2, min(n_initial, int(budget) // DESIGN_SHARE))
     goals = Goals.of(objectives, constraints, equality_tolerance)
     goals.check_outputs([out for out in sim.outputs if not isinstance(out, Series)])
@@ -166,7 +175,10 @@ def minimize(
             reference=reference,
         )
         loop = _Loop(sim, optimizer, opened, engine, f"{question}/{seed}/")
-        loop.go_on()
+        loop.go_on(runs)
+        labels = {str(out): out.label for out in sim.outputs}
+        if budget == 0:
+            return Optimum.of(optimizer, "the budget was 0: this is what the store knows", labels=labels)
         watch = stack.enter_context(deferred_interrupt(active=not isinstance(engine, InProcess)))
         bar = Progress(0 if budget is None else int(budget), sim.name, progress)
         stack.callback(bar.close)
@@ -175,7 +187,6 @@ def minimize(
         )
         if watch.interrupted:
             raise KeyboardInterrupt
-        labels = {str(out): out.label for out in sim.outputs}
         return Optimum.of(optimizer, message, converged=converged, labels=labels)
 
 
@@ -198,16 +209,18 @@ class _Loop:
     waiting: dict[str, Trial] = dataclasses.field(default_factory=dict)  # by run id
     owner: dict[str, Plan] = dataclasses.field(default_factory=dict)  # of what the engine has
 
-    def go_on(self) -> None:
-        """Learn what the store knows: runs made elsewhere, then the proposals of this optimisation and their runs."""
-        runs = self.store.runs()
+    def go_on(self, runs: Runs | None) -> None:
+        """Learn what is known: runs made elsewhere, then the proposals of this optimisation and their runs."""
         begun = list(self.store.recall(self.key).values())
-        proposed = [entry["id"] for entry in begun]
-        self._tell_given(runs, set(proposed))
+        known = {entry["id"] for entry in begun}
+        known |= self._tell_given(self.store.runs(), known)
+        if runs is not None:
+            self._tell_given(runs, known)
         trials = [self.optimizer.restore(entry) for entry in begun]
         self._begin(trials)
 
-    def _tell_given(self, runs: Runs, proposed: set[str]) -> None:
+    def _tell_given(self, runs: Runs, known: set[str]) -> set[str]:
+        """Tell of runs whose ids are not known yet; all ids."""
         table = runs.table
         levels = table["level"].to_numpy() if "level" in table else np.zeros(len(table), dtype=np.int64)
         ids = run_ids(self.simulator.space, table[list(self.simulator.space)], levels)
@@ -216,12 +229,13 @@ class _Loop:
         for key, point, level, status, error, outputs in zip(
             ids, inputs, levels, table["status"], table["error"], scalars, strict=True
         ):
-            if key in proposed:
+            if key in known:
                 continue
             if status == "done":
                 self.optimizer.tell(point, outputs, level=int(level))
             else:
                 self.optimizer.fail(point, str(error), level=int(level))
+        return set(ids)
 
     def propose(self, n: int) -> bool:
         """Ask for points, remember them, and give them to the engine; whether there were any."""
@@ -293,7 +307,7 @@ class _Loop:
 
     def spent(self) -> float:
         """Cost of what was proposed so far."""
-        return sum(self.optimizer.cost(t.level) for t in self.optimizer.trials if t.kind != "given")
+        return sum(self.optimizer.cost(t.level) for t in self.optimizer.trials if t.step != "given")
 
     def run(
         self,

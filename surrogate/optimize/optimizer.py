@@ -44,6 +44,9 @@ LAST_EXPLOITS = 2
 # How much further than the worst point of the front the reference lies, as a share of the front's range.
 BEYOND_FRONT = 0.1
 
+# Columns of the history that are neither inputs nor outputs.
+BOOK = ("id", "step", "level", "status", "feasible", "error", "best", "hypervolume")
+
 # A value must be better by this share of the values' range to be an improvement.
 IMPROVEMENT = 1e-12
 
@@ -58,7 +61,7 @@ class Trial:
         Number in order of proposal; negative for runs that were made elsewhere.
     x : dict
         Value by parameter name.
-    kind : str
+    step : str
         Why it was proposed: "design", "explore", "refine", "exploit"; "given" if it was not.
     level : int
         Level of the simulator, 0 being the truest.
@@ -72,7 +75,7 @@ class Trial:
 
     id: int
     x: dict[str, Any]
-    kind: str
+    step: str
     level: int = 0
     status: Literal["pending", "done", "failed"] = "pending"
     outputs: dict[str, float] | None = None
@@ -172,6 +175,11 @@ class Optimizer:
             raise TypeError(f"space must be a Space, got {space!r:.80}")
         self.space = space
         self.goals = Goals.of(objectives, constraints, equality_tolerance)
+        for name in (*space, *self.goals.outputs):
+            if name in BOOK or (name in space and name in self.goals.outputs):
+                raise ValueError(
+                    f"{name!r} names a column of the history twice; call the parameter or output otherwise"
+                )
         self.noise = bool(noise)
         self.n_initial = 2 * (space.d + 1) if n_initial is None else n_initial
         if isinstance(self.n_initial, bool) or not isinstance(self.n_initial, int) or self.n_initial < 2:
@@ -213,7 +221,7 @@ class Optimizer:
     def _propose(self) -> tuple[FloatArray, str, int] | None:
         done = [t for t in self.trials if t.status == "done"]
         settled = [t for t in self.trials if t.status != "pending"]
-        begun = sum(t.kind == "design" for t in self.trials) + sum(t.kind == "given" for t in settled)
+        begun = sum(t.step == "design" for t in self.trials) + sum(t.step == "given" for t in settled)
         if begun < self.n_initial or len(done) < 2 or not self._truest(done):
             drawn = self._next_of_design()
             return None if drawn is None else (drawn, "design", self._levels.of_design(self._n_asked))
@@ -295,7 +303,7 @@ class Optimizer:
 
     def _last_misses(self) -> FloatArray:
         """By how much the last exploiting runs overstepped each constraint, (c,): so much is kept away from it."""
-        exploited = [t.outputs or {} for t in self._done() if t.kind == "exploit"]
+        exploited = [t.outputs or {} for t in self._done() if t.step == "exploit"]
         missed: FloatArray = np.maximum(self.goals.excesses(exploited[-LAST_EXPLOITS:]), 0.0)
         return np.asarray(missed.max(axis=0, initial=0.0))
 
@@ -428,14 +436,14 @@ class Optimizer:
             value = by_trial.get(id(trial), np.inf)
             improved = bool(value < best - least) if np.isfinite(best) else bool(value < best)
             best = min(best, value)
-            if trial.kind in ("explore", "refine", "exploit"):
-                out.append((trial.kind, improved))
+            if trial.step in ("explore", "refine", "exploit"):
+                out.append((trial.step, improved))
         return out
 
     # Telling
 
     def _add(self, position: FloatArray, kind: str, level: int) -> Trial:
-        x = {name: _plain(value) for name, value in self._encoding.points(position[None]).iloc[0].items()}
+        x = {str(name): _plain(value) for name, value in self._encoding.points(position[None]).iloc[0].items()}
         trial = Trial(self._n_asked, x, kind, level, position=position)
         self._n_asked += 1
         self.trials.append(trial)
@@ -500,14 +508,14 @@ class Optimizer:
             return list(trials)
         points = self.space.validate(trials, "trials")
         positions = self._encoding.positions(points)
-        records: list[Any] = points.to_dict("records")
+        records: list[dict[Any, Any]] = points.to_dict("records")
         return [
-            Trial(0, {str(k): _plain(v) for k, v in x.items()}, "given", int(level), position=u)
+            Trial(0, {name: _plain(x[name]) for name in self.space}, "given", int(level), position=u)
             for x, u in zip(records, positions, strict=True)
         ]
 
     def _keep(self, trial: Trial) -> None:
-        if trial.kind == "given":
+        if trial.step == "given":
             self._n_given += 1
             trial.id = -self._n_given
             self.trials.append(trial)
@@ -608,7 +616,7 @@ class Optimizer:
             )
 
     def to_frame(self) -> pd.DataFrame:
-        """All trials in order: id, parameters, outputs that matter, kind, level, status, feasible, error."""
+        """All trials in order: id, parameters, outputs, step, level, status, feasible, error."""
         trials = sorted(self.trials, key=lambda t: t.id)
         names = list(dict.fromkeys([*self.goals.outputs, *(n for t in trials for n in (t.outputs or {}))]))
         table = pd.DataFrame({"id": [t.id for t in trials]})
@@ -616,7 +624,7 @@ class Optimizer:
             table[name] = [t.x[name] for t in trials]
         for name in names:
             table[name] = [np.nan if t.outputs is None else t.outputs.get(name, np.nan) for t in trials]
-        table["kind"] = [t.kind for t in trials]
+        table["step"] = [t.step for t in trials]
         if self._levels:
             table["level"] = [t.level for t in trials]
         table["status"] = [t.status for t in trials]
@@ -635,7 +643,7 @@ class Optimizer:
         return {
             "x": trial.x,
             "position": trial.position.tolist(),
-            "kind": trial.kind,
+            "step": trial.step,
             "level": trial.level,
             "drawn": self._n_drawn,
             "memory": self._memory,
@@ -644,7 +652,7 @@ class Optimizer:
     def restore(self, proposal: Mapping[str, Any]) -> Trial:
         """A trial that was proposed before, pending; in the order in which they were proposed."""
         self.space.validate(proposal["x"], "proposal")
-        trial = self._add(np.array(proposal["position"], dtype=float), str(proposal["kind"]), int(proposal["level"]))
+        trial = self._add(np.array(proposal["position"], dtype=float), str(proposal["step"]), int(proposal["level"]))
         if trial.x != dict(proposal["x"]):
             raise InvalidInputError(f"proposal {trial.id} is not of this space: {proposal['x']}")
         self._n_drawn = int(proposal["drawn"])

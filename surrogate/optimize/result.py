@@ -39,13 +39,15 @@ class Optimum:
     regret_bound : float
         By how much at most `fun` can be improved, with 95% probability as the model sees it; NaN of several objectives.
     history : DataFrame
-        One row a run in the order of proposal: inputs, outputs, ``kind``, ``status``, ``feasible``, ``error``, and the
+        One row a run in the order of proposal: inputs, outputs, ``step``, ``status``, ``feasible``, ``error``, and the
         best objective so far (``best``) or the front's hypervolume (``hypervolume``). Runs made before have negative
         ids.
     front : DataFrame or None
         Of several objectives: feasible runs that no other beats in all of them.
     knee : int or None
         Id of the front's knee.
+    met : dict
+        Whether the best run meets each constraint, by its text.
     """
 
     space: Space
@@ -62,6 +64,7 @@ class Optimum:
     history: pd.DataFrame
     front: pd.DataFrame | None = None
     knee: int | None = None
+    met: dict[str, bool] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -86,7 +89,7 @@ class Optimum:
             x=None if best is None else dict(best.x),
             fun=fun,
             outputs={} if best is None else dict(best.outputs or {}),
-            nfev=sum(t.status != "pending" and t.kind != "given" for t in optimizer.trials),
+            nfev=sum(t.status != "pending" and t.step != "given" for t in optimizer.trials),
             success=optimizer.is_feasible,
             converged=converged,
             message=message,
@@ -94,6 +97,7 @@ class Optimum:
             history=history,
             front=front,
             knee=best.id if several and best is not None and optimizer.is_feasible else None,
+            met={} if best is None else goals.met(best.outputs or {}),
             labels=dict(labels or {}),
         )
 

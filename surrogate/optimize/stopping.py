@@ -55,7 +55,7 @@ class RegretBelow:
 
     def __call__(self, optimizer: Optimizer) -> str:
         # A model of few runs is sure of what it has not seen: it must have been proved right by a few proposals.
-        steps = sum(t.kind not in ("design", "given") and t.status == "done" for t in optimizer.trials)
+        steps = sum(t.step not in ("design", "given") and t.status == "done" for t in optimizer.trials)
         if steps < optimizer.space.d + 3:
             return ""
         bound = optimizer.regret_bound(self.confidence)

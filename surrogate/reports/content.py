@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as MplFigure
 
 from surrogate.conditions import Condition
+from surrogate.optimize.result import Optimum
 from surrogate.runs.records import Runs
 
 __all__ = ["Asked", "Choice", "Figure", "Section", "Table", "Text", "new_axes"]
@@ -146,6 +147,7 @@ class Asked:
     emulators: Mapping[str, Any] = field(default_factory=dict)
     boxes: Any = None
     sensitivity: pd.DataFrame | None = None
+    optimum: Optimum | None = None
     student: Any = None  # a StudentSummary
     conditions: tuple[Condition, ...] = ()
     problems: tuple[str, ...] = ()

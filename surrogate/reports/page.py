@@ -17,6 +17,7 @@ import pandas as pd
 
 from surrogate.conditions import Condition, parse_conditions
 from surrogate.errors import did_you_mean
+from surrogate.optimize.result import Optimum
 from surrogate.reports.content import SVG_STYLE, Asked, Choice, Figure, Table, Text
 from surrogate.reports.sections import SECTIONS
 from surrogate.runs.records import Runs
@@ -31,6 +32,7 @@ def report(
     emulator: Any = None,
     boxes: Any = None,
     sensitivity: pd.DataFrame | None = None,
+    optimum: Optimum | None = None,
     student: Any = None,
     of_interest: str | Mapping[str, str] | Sequence[str | Condition] | None = None,
     title: str = "",
@@ -51,6 +53,8 @@ def report(
         Fitted on the finished runs in their order.
     sensitivity : DataFrame, optional
         As from ``sobol_indices`` or any other measure.
+    optimum : Optimum, optional
+        As from :func:`surrogate.minimize`.
     student : StudentSummary, optional
         Of :func:`surrogate.summarise_student`.
     of_interest : str, mapping or sequence of conditions, optional
@@ -75,8 +79,8 @@ def report(
     file = Path(path)
     if not file.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {file.parent} for the report {file.name}")
-    if runs is None and student is None:
-        raise ValueError("there is nothing to report on: pass runs=, student= or both")
+    if runs is None and student is None and optimum is None:
+        raise ValueError("there is nothing to report on: pass runs=, optimum= or student=")
     if runs is None and (emulator is not None or boxes is not None):
         raise ValueError("emulator and boxes are told with the runs they were fitted on: pass runs=")
     asked = Asked(
@@ -85,6 +89,7 @@ def report(
         emulators={} if runs is None else _by_output(emulator, runs),
         boxes=boxes,
         sensitivity=sensitivity,
+        optimum=optimum,
         student=student,
         conditions=() if of_interest is None else parse_conditions(of_interest),
         problems=tuple(problems),
@@ -94,7 +99,7 @@ def report(
     environment = _environment()
     script = environment.get_template("choice.js").render()
     text = environment.get_template("page.html.j2").render(
-        title=title or (f"Study of {runs.simulator}" if runs is not None else "What the model knows"),
+        title=title or _title(asked),
         date=datetime.date.today().isoformat(),
         problems=asked.problems,
         sections=sections,
@@ -104,6 +109,12 @@ def report(
     )
     _replace(file, text)
     return file
+
+
+def _title(asked: Asked) -> str:
+    if asked.runs is not None:
+        return f"Study of {asked.runs.simulator}"
+    return "What the model knows" if asked.optimum is None else "What is best"
 
 
 def _by_output(emulator: Any, runs: Runs) -> dict[str, Any]:
