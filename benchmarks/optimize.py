@@ -541,17 +541,6 @@ def pycma(p, x0, y0, seed):
 
 CHEAPEST_FIRST = ["ours", "random", "pycma", "optuna_tpe", "ours_batch4", "egobox", "optuna_gp", "scikit_optimize"]
 CHEAPEST_FIRST += ["smt_ego", "botorch"]
-    "ours",
-    "random",
-    "pycma",
-    "optuna_tpe",
-    "ours_batch4",
-    "egobox",
-    "optuna_gp",
-    "scikit_optimize",
-    "smt_ego",
-    "botorch",
-]
 
 PACKAGES = {
     "botorch": "botorch",

@@ -17,7 +17,7 @@ from scipy.special import erfcx, log_ndtr, ndtr
 
 from surrogate.optimize.surface import Surface
 
-__all__ = ["Improvement", "Inside", "Lower", "Optimistic", "Term", "log_improvement", "total"]
+__all__ = ["Improvement", "Inside", "Lower", "Optimistic", "Term", "Weighted", "log_improvement", "total"]
 
 FloatArray = NDArray[np.float64]
 
@@ -151,6 +151,21 @@ class Inside:
             -0.5 * middle**2 - LOG_ROOT_2PI + np.log(b - a),
             upper + np.log(-np.expm1(np.where(narrow, -1.0, lower - upper))),
         )
+
+
+@dataclass(frozen=True, eq=False)
+class Weighted:
+    """A term so many times."""
+
+    term: Term
+    weight: float
+
+    def values(self, z: FloatArray) -> FloatArray:
+        return self.weight * self.term.values(z)
+
+    def slopes(self, z: FloatArray) -> tuple[FloatArray, FloatArray]:
+        value, slope = self.term.slopes(z)
+        return self.weight * value, self.weight * slope
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ from scipy.stats import qmc
 from surrogate.conditions import Condition
 from surrogate.emulators.threads import few_threads
 from surrogate.errors import InvalidInputError
-from surrogate.optimize.acquisition import Improvement, Inside, Lower, Optimistic, Term
+from surrogate.optimize.acquisition import Improvement, Inside, Lower, Optimistic, Term, Weighted
 from surrogate.optimize.encoding import Encoding
 from surrogate.optimize.goals import Goals
 from surrogate.optimize.levels import Levels
@@ -40,6 +40,9 @@ N_BEST = 3
 
 # Exploiting runs whose misses count.
 LAST_EXPLOITS = 2
+
+# Runs whose failures make cautious, and by how much each does.
+LAST_RUNS, CAUTION = 5, 8.0
 
 # How much further than the worst point of the front the reference lies, as a share of the front's range.
 BEYOND_FRONT = 0.1
@@ -317,8 +320,17 @@ class Optimizer:
             else:
                 terms.append(Lower(surface, float(surface.warp.forward(0.0))))
         if beliefs.success is not None:
-            terms.append(Lower(beliefs.success, float(beliefs.success.warp.forward(0.0))))
+            likely = Lower(beliefs.success, float(beliefs.success.warp.forward(0.0)))
+            terms.append(Weighted(likely, self._caution()))
         return terms
+
+    def _caution(self) -> float:
+        """How much the probability that a run succeeds counts: the more, the more of the last runs failed.
+
+        An optimum that lies at the edge of where runs fail would otherwise cost a failure for every success.
+        """
+        proposed = [t for t in self.trials if t.status != "pending" and t.step not in ("design", "given")]
+        return 1.0 + CAUTION * sum(t.status == "failed" for t in proposed[-LAST_RUNS:])
 
     def _warped_reference(self, beliefs: _Beliefs) -> FloatArray:
         if self._reference is not None:
