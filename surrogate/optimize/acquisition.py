@@ -17,7 +17,7 @@ from scipy.special import erfcx, log_ndtr, ndtr
 
 from surrogate.optimize.surface import Surface
 
-__all__ = ["Improvement", "Inside", "Lower", "Optimistic", "Term", "Weighted", "log_improvement", "total"]
+__all__ = ["Cautious", "Improvement", "Inside", "Lower", "Optimistic", "Term", "log_improvement", "total"]
 
 FloatArray = NDArray[np.float64]
 
@@ -25,6 +25,9 @@ LOG_ROOT_2PI = 0.5 * np.log(2.0 * np.pi)
 
 # Below this the two parts of the closed form cancel; from here down an asymptotic series has all digits.
 FAR = -1e4
+
+# By which a probability that is too small is multiplied in its logarithm.
+STEEPNESS = 1e3
 
 
 class Term(Protocol):
@@ -154,18 +157,25 @@ class Inside:
 
 
 @dataclass(frozen=True, eq=False)
-class Weighted:
-    """A term so many times."""
+class Cautious:
+    """The logarithm of a probability so many times, falling steeply where it is less than so much.
+
+    Where all that can be gained is tiny, its logarithm is so low that a small probability would be no hindrance.
+    """
 
     term: Term
     weight: float
+    least: float
 
     def values(self, z: FloatArray) -> FloatArray:
-        return self.weight * self.term.values(z)
+        value = self.term.values(z)
+        return self.weight * value + STEEPNESS * np.minimum(value - np.log(self.least), 0.0)
 
     def slopes(self, z: FloatArray) -> tuple[FloatArray, FloatArray]:
         value, slope = self.term.slopes(z)
-        return self.weight * value, self.weight * slope
+        below = value - np.log(self.least)
+        factor = np.where(below < 0, self.weight + STEEPNESS, self.weight)
+        return self.weight * value + STEEPNESS * np.minimum(below, 0.0), factor[:, None] * slope
 
 
 @dataclass(frozen=True, eq=False)

@@ -77,6 +77,8 @@ class Goals:
         ConditionError
             If a constraint cannot be read.
         """
+        if not isinstance(objectives, (str, Sequence)):
+            raise TypeError(f"objectives must be the name of an output or a list of names, got {objectives!r:.80}")
         listed = [objectives] if isinstance(objectives, str) else list(objectives)
         parsed = tuple(Objective.parse(text) for text in listed)
         if not 1 <= len(parsed) <= MAX_OBJECTIVES:

@@ -47,6 +47,11 @@ class Levels:
     def __bool__(self) -> bool:
         return len(self.costs) > 1
 
+    def check(self, level: int) -> None:
+        """Raise ``ValueError`` if there is no such level."""
+        if level not in (self.costs or {0: 1.0}):
+            raise ValueError(f"there is no level {level!r}; known: {', '.join(map(str, self.costs)) or 'only 0'}")
+
     def cost(self, level: int) -> float:
         """Cost of a run, in runs at the truest level."""
         return self.costs[level] / self.costs[0] if self.costs else 1.0

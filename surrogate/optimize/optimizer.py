@@ -14,7 +14,7 @@ from scipy.stats import qmc
 from surrogate.conditions import Condition
 from surrogate.emulators.threads import few_threads
 from surrogate.errors import InvalidInputError
-from surrogate.optimize.acquisition import Improvement, Inside, Lower, Optimistic, Term, Weighted
+from surrogate.optimize.acquisition import Cautious, Improvement, Inside, Lower, Optimistic, Term
 from surrogate.optimize.encoding import Encoding
 from surrogate.optimize.goals import Goals
 from surrogate.optimize.levels import Levels
@@ -41,8 +41,8 @@ N_BEST = 3
 # Exploiting runs whose misses count.
 LAST_EXPLOITS = 2
 
-# Runs whose failures make cautious, and by how much each does.
-LAST_RUNS, CAUTION = 5, 8.0
+# Proposals that are less likely to succeed are avoided; by how much more each failure among the last ones counts.
+LEAST_SUCCESS, CAUTION, LAST_RUNS = 0.25, 8.0, 5
 
 # How much further than the worst point of the front the reference lies, as a share of the front's range.
 BEYOND_FRONT = 0.1
@@ -321,11 +321,11 @@ class Optimizer:
                 terms.append(Lower(surface, float(surface.warp.forward(0.0))))
         if beliefs.success is not None:
             likely = Lower(beliefs.success, float(beliefs.success.warp.forward(0.0)))
-            terms.append(Weighted(likely, self._caution()))
+            terms.append(Cautious(likely, self._caution(), LEAST_SUCCESS))
         return terms
 
     def _caution(self) -> float:
-        """How much the probability that a run succeeds counts: the more, the more of the last runs failed.
+        """How much the probability that a run succeeds counts: the more, the more of the last proposals failed.
 
         An optimum that lies at the edge of where runs fail would otherwise cost a failure for every success.
         """
@@ -518,6 +518,7 @@ class Optimizer:
                         else f"trial {trial.id} is not of this optimizer; tell its point, trial.x, instead"
                     )
             return list(trials)
+        self._levels.check(level)
         points = self.space.validate(trials, "trials")
         positions = self._encoding.positions(points)
         records: list[dict[Any, Any]] = points.to_dict("records")

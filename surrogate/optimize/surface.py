@@ -43,6 +43,9 @@ ITERATIONS, TOLERANCE = 10, 0.02
 
 CALIBRATED = ("constraint",)
 
+# Of constant outputs the variance is zero, by which nothing can be divided.
+LEAST_STD = 1e-100
+
 # Numbers whose exponential is not yet infinite.
 LARGEST_LOG = 700.0
 
@@ -131,7 +134,7 @@ class Surface:
     def predict(self, z: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Mean and standard deviation of warped outputs at columns, (m,)."""
         mean, variance = self.posterior.predict(z, self.trend.basis(z), with_variance=True)
-        return mean, self.inflation * np.sqrt(variance)
+        return mean, np.maximum(self.inflation * np.sqrt(variance), LEAST_STD)
 
     @property
     def least_variance(self) -> float:
@@ -157,7 +160,7 @@ class Surface:
         white = solve_lower(f.lower, cross.T)
         solved = self._inverse_information @ (basis.T - f.whitened_basis.T @ white)
         relative = 1.0 - (white * white).sum(axis=0) + ((f.information.T @ solved) ** 2).sum(axis=0)
-        std = self.inflation * np.sqrt(f.variance * np.maximum(relative, f.nugget))
+        std = np.maximum(self.inflation * np.sqrt(f.variance * np.maximum(relative, f.nugget)), LEAST_STD)
         by_cross = -solve_lower(f.lower, white + f.whitened_basis @ solved, transposed=True).T
         weights = np.stack([cross * f.weights, cross * by_cross], axis=-1)
         # (m, c, n) @ (m, n, 2): both sums over the runs at once.
