@@ -117,18 +117,18 @@ def test_every_run_is_made_once_on_busy_workers(tmp_path):
 
 
 SCRIPT = """
-    import sys, time
+    import os, sys, time
     import surrogate as sg
 
     @sg.simulator(space=sg.Space(a=sg.Real(-5, 10), b=sg.Real(0, 15)), outputs=["y"], version="1")
     def slow(a, b):
-        time.sleep(float(sys.argv[2]) if a < 8 else 0)
+        time.sleep(float(os.environ["SECONDS"]))
         if a >= 8:
             raise ValueError("no answer there")
         return {"y": (a - 1) ** 2 + 0.5 * (b - 4) ** 2 + 0.3 * a * b}
 
     if __name__ == "__main__":
-        sg.minimize(slow, "y", budget=16, n_jobs=int(sys.argv[3]), batch=1, rng=0, store=sys.argv[1])
+        sg.minimize(slow, "y", budget=16, n_jobs=int(sys.argv[2]), batch=1, rng=0, store=sys.argv[1])
 """
 
 
@@ -139,11 +139,11 @@ def test_killed_and_called_again_it_goes_on_as_if_nothing_had_happened(tmp_path,
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
 
     def start(store, seconds):
-        command = [sys.executable, str(script), str(tmp_path / store), str(seconds), str(n_jobs)]
-        return subprocess.Popen(command, env=environment, start_new_session=True)
+        command = [sys.executable, str(script), str(tmp_path / store), str(n_jobs)]
+        return subprocess.Popen(command, env=environment | {"SECONDS": str(seconds)})
 
     killed = start("killed.db", 0.2)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 150
     while time.monotonic() < deadline:
         if (tmp_path / "killed.db").exists() and _n_runs(tmp_path / "killed.db") >= 8:
             break
@@ -152,8 +152,8 @@ def test_killed_and_called_again_it_goes_on_as_if_nothing_had_happened(tmp_path,
     killed.wait()
     before = _n_runs(tmp_path / "killed.db")
     assert 8 <= before < 16
-    assert start("killed.db", 0).wait(timeout=60) == 0
-    assert start("whole.db", 0).wait(timeout=60) == 0
+    assert start("killed.db", 0).wait(timeout=150) == 0
+    assert start("whole.db", 0).wait(timeout=150) == 0
     ran = [sg.RunStore(tmp_path / name).runs().table[["a", "b", "status"]] for name in ("killed.db", "whole.db")]
     same = [table.sort_values(["a", "b"]).reset_index(drop=True) for table in ran]
     assert len(same[0]) == 16
