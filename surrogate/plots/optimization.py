@@ -113,7 +113,8 @@ def plot_parallel(optimum: Optimum, ax: Axes | None = None) -> Axes:
             told = f"{value:.3g}" if isinstance(parameter, Real) else str(value)
             ax.annotate(told, (j, y), xytext=(0, -4 if va == "top" else 4), textcoords="offset points",
                         ha="center", va=va, fontsize="x-small", color="0.35")  # fmt: skip
-    ax.set_xticks(across, [space.label(name) for name in space], rotation=30 if space.d > 6 else 0, ha="center")
+    crowded = sum(len(space.label(name)) for name in space) > 40
+    ax.set_xticks(across, [space.label(name) for name in space], rotation=20 if crowded else 0, ha="center")
     ax.tick_params(axis="x", length=0, pad=14)
     ax.set_yticks([])
     ax.spines[["left", "bottom"]].set_visible(False)

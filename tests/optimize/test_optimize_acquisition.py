@@ -131,7 +131,9 @@ def test_hypervolumes_by_hand():
 
 @settings(max_examples=40, deadline=None)
 @given(
-    st.integers(2, 3).flatmap(lambda k: st.lists(st.lists(st.integers(0, 4), min_size=k, max_size=k), min_size=1, max_size=7))
+    st.integers(2, 3).flatmap(
+        lambda k: st.lists(st.lists(st.integers(0, 4), min_size=k, max_size=k), min_size=1, max_size=7)
+    )
 )
 def test_boxes_and_hypervolume_fill_what_is_better_than_the_reference(points):
     points = np.array(points, dtype=float)

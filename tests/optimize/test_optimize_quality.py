@@ -155,9 +155,7 @@ def test_noise_is_seen_through():
     rng = np.random.default_rng(0)
     space = sg.Space(a=sg.Real(-2, 2), b=sg.Real(-2, 2))
     optimizer = sg.Optimizer(space, "f", rng=0, noise=True)
-    found = solve(
-        optimizer, lambda a, b: {"f": (a - 1) ** 2 + (b + 0.5) ** 2 + 0.3 * rng.standard_normal()}, 40
-    )
+    found = solve(optimizer, lambda a, b: {"f": (a - 1) ** 2 + (b + 0.5) ** 2 + 0.3 * rng.standard_normal()}, 40)
     best = found.best.x
     assert (best["a"] - 1) ** 2 + (best["b"] + 0.5) ** 2 < 0.1
     # The luckiest run is another one.
