@@ -169,7 +169,7 @@ class Cautious:
 
     def values(self, z: FloatArray) -> FloatArray:
         value = self.term.values(z)
-        return self.weight * value + STEEPNESS * np.minimum(value - np.log(self.least), 0.0)
+        return np.asarray(self.weight * value + STEEPNESS * np.minimum(value - np.log(self.least), 0.0))
 
     def slopes(self, z: FloatArray) -> tuple[FloatArray, FloatArray]:
         value, slope = self.term.slopes(z)

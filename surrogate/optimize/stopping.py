@@ -23,8 +23,8 @@ FloatArray = NDArray[np.float64]
 # Functions drawn from the posterior, and points at which they are looked at.
 N_DRAWS, N_POINTS = 500, 200
 
-# So many proposals an input must have been made before the model is believed: earlier its bound held in half of the cases
-# only (Branin and Hartmann 3, 8 seeds), later in all.
+# So many proposals an input must have been made before the model is believed: earlier its bound held in half of the
+# cases only (Branin and Hartmann 3, 8 seeds), later in all.
 STEPS_BEFORE = 5
 
 # Standard deviations below the mean whose lowest points are looked at.
