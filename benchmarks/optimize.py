@@ -635,6 +635,14 @@ def goals(rows: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
+def cut_short(rows: pd.DataFrame) -> str:
+    """Rows of fewer runs than the problem has: their regret is that of the runs made."""
+    wanted = rows["problem"].map({name: p.runs for name, p in PROBLEMS.items()})
+    short = rows[(rows["runs"] < wanted) & (rows["failed"] == 0)]
+    told = [f"{row.problem}, {row.method}, seed {row.seed}: {row.runs} runs" for row in short.itertuples()]
+    return "; ".join(told) or "None."
+
+
 def report(rows: pd.DataFrame) -> None:
     cpu = rows.pivot_table(index="problem", columns="method", values="cpu", aggfunc="median")
     cpu = cpu[[m for m in METHODS if m in cpu.columns]].reindex([p for p in PROBLEMS if p in cpu.index])
@@ -655,6 +663,8 @@ def report(rows: pd.DataFrame) -> None:
         markdown(cpu.reset_index()),
         "## Goals",
         goals(rows),
+        "## Cut short by the limit on wall time",
+        cut_short(rows),
     ]
     packages = sorted({package for name, package in PACKAGES.items() if name in set(rows["method"])})
     write("optimize", "Optimisation loops", "python benchmarks/optimize.py", parts, ["numpy", "scipy", *packages])
