@@ -206,7 +206,7 @@ METHODS: dict[str, Method] = {
     "egobox_se": Method(_egobox("SQUARED_EXPONENTIAL"), "egobox"),
     "egobox_m52": Method(_egobox("MATERN52"), "egobox"),
     "botorch": Method(botorch_gp, "botorch"),
-    "openturns_gp": Method(openturns_gp, "openturns", 1000),
+    "openturns_gp": Method(openturns_gp, "openturns", 500),
     "openturns_pce": Method(openturns_pce, "openturns"),
     "smt_krg": Method(smt_krg, "smt", 250),
 }

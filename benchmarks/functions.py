@@ -8,6 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from simulators import uq_functions
+from surrogate.simulation import FunctionSimulator
+
 __all__ = ["FUNCTIONS", "TestFunction"]
 
 FloatArray = NDArray[np.float64]
@@ -60,14 +63,24 @@ def test_function(source: str, *bounds: tuple[float, float]) -> Callable[[Callab
 test_function.__test__ = False  # type: ignore[attr-defined]
 
 
+def simulated(simulator: FunctionSimulator, source: str) -> None:
+    """Register a simulator of the gallery that takes numbers within bounds and has one output."""
+    (output,) = simulator.outputs
+    bounds = [(parameter.low, parameter.high) for parameter in simulator.space.values()]
+
+    def function(*inputs: FloatArray) -> FloatArray:
+        return simulator(*inputs)[output]
+
+    function.__name__ = simulator.name
+    test_function(source, *bounds)(function)
+
+
 @test_function("Dixon and Szego 1978; Forrester et al. 2008, app. A.1", (-5, 10), (0, 15))
 def branin(x, y):
     return (y - 5.1 / (4 * np.pi**2) * x**2 + 5 / np.pi * x - 6) ** 2 + 10 * (1 - 1 / (8 * np.pi)) * np.cos(x) + 10
 
 
-@test_function("Ishigami and Homma 1990; a = 7, b = 0.1", *[(-np.pi, np.pi)] * 3)
-def ishigami(x, y, z):
-    return np.sin(x) + 7 * np.sin(y) ** 2 + 0.1 * z**4 * np.sin(x)
+simulated(uq_functions.ishigami, "Ishigami and Homma 1990; a = 7, b = 0.1")
 
 
 def _hartmann(x: tuple[FloatArray, ...], a: FloatArray, p: FloatArray) -> FloatArray:
@@ -99,66 +112,22 @@ def hartmann6(*x):
     return _hartmann(x, a, p)
 
 
-@test_function(
-    "Harper and Gupta 1983; Morris, Mitchell, Ylvisaker 1993, sec. 4",
-    *(
-        (0.05, 0.15),
-        (100, 50_000),
-        (63_070, 115_600),
-        (990, 1110),
-        (63.1, 116),
-        (700, 820),
-        (1120, 1680),
-        (9855, 12_045),
-    ),
-)
-def borehole(rw, r, tu, hu, tl, hl, length, kw):
-    log = np.log(r / rw)
-    return 2 * np.pi * tu * (hu - hl) / (log * (1 + 2 * length * tu / (log * rw**2 * kw) + tu / tl))
+simulated(uq_functions.borehole, "Harper and Gupta 1983; Morris, Mitchell, Ylvisaker 1993, sec. 4")
 
 
-@test_function(
-    "Ben-Ari and Steinberg 2007, output transformerless push-pull circuit",
-    *((50, 150), (25, 70), (0.5, 3), (1.2, 2.5), (0.25, 1.2), (50, 300)),
-)
-def otl_circuit(rb1, rb2, rf, rc1, rc2, beta):
-    vb1 = 12 * rb2 / (rb1 + rb2)
-    gain = beta * (rc2 + 9)
-    return (vb1 + 0.74) * gain / (gain + rf) + 11.35 * rf / (gain + rf) + 0.74 * rf * gain / ((gain + rf) * rc1)
+simulated(uq_functions.otl_circuit, "Ben-Ari and Steinberg 2007, output transformerless push-pull circuit")
 
 
-@test_function(
-    "Kenett and Zacks 1998; Ben-Ari and Steinberg 2007, piston cycle time",
-    *((30, 60), (0.005, 0.02), (0.002, 0.01), (1000, 5000), (90_000, 110_000), (290, 296), (340, 360)),
-)
-def piston(m, s, v0, k, p0, ta, t0):
-    a = p0 * s + 19.62 * m - k * v0 / s
-    v = s / (2 * k) * (np.sqrt(a**2 + 4 * k * p0 * v0 / t0 * ta) - a)
-    return 2 * np.pi * np.sqrt(m / (k + s**2 * p0 * v0 / t0 * ta / v**2))
+simulated(uq_functions.piston, "Kenett and Zacks 1998; Ben-Ari and Steinberg 2007, piston cycle time")
 
 
-@test_function(
-    "Forrester, Sobester, Keane 2008, sec. 1.4, weight of a light aircraft's wing",
-    *((150, 200), (220, 300), (6, 10), (-10, 10), (16, 45), (0.5, 1), (0.08, 0.18), (2.5, 6), (1700, 2500)),
-    (0.025, 0.08),
-)
-def wing_weight(sw, wfw, a, sweep, q, taper, tc, nz, wdg, wp):
-    cos = np.cos(np.radians(sweep))
-    return (
-        0.036 * sw**0.758 * wfw**0.0035 * (a / cos**2) ** 0.6 * q**0.006 * taper**0.04
-        * (100 * tc / cos) ** -0.3 * (nz * wdg) ** 0.49 + sw * wp
-    )  # fmt: skip
+simulated(uq_functions.wing_weight, "Forrester, Sobester, Keane 2008, sec. 1.4, weight of a light aircraft's wing")
 
 
-@test_function("An and Owen 2001, distance of a robot arm's end", *[(0, 2 * np.pi)] * 4, *[(0, 1)] * 4)
-def robot_arm(*x):
-    angles, lengths = np.cumsum(np.array(x[:4]), axis=0), np.array(x[4:])
-    return np.hypot((lengths * np.cos(angles)).sum(axis=0), (lengths * np.sin(angles)).sum(axis=0))
+simulated(uq_functions.robot_arm, "An and Owen 2001, distance of a robot arm's end")
 
 
-@test_function("Friedman, Grosse, Stuetzle 1983", *[(0, 1)] * 5)
-def friedman(a, b, c, d, e):
-    return 10 * np.sin(np.pi * a * b) + 20 * (c - 0.5) ** 2 + 10 * d + 5 * e
+simulated(uq_functions.friedman, "Friedman, Grosse, Stuetzle 1983")
 
 
 @test_function("Goldstein and Price 1971, logarithm as in Picheny et al. 2013", (-2, 2), (-2, 2))
@@ -190,10 +159,7 @@ def rosenbrock(*x):
     return (100 * (points[1:] - points[:-1] ** 2) ** 2 + (1 - points[:-1]) ** 2).sum(axis=0)
 
 
-@test_function("Saltelli and Sobol 1995, g-function with a = 0, 1, 4.5, 9, 99, 99", *[(0, 1)] * 6)
-def g_function(*x):
-    a = np.array([0, 1, 4.5, 9, 99, 99])[:, None]
-    return ((np.abs(4 * np.array(x) - 2) + a) / (1 + a)).prod(axis=0)
+simulated(uq_functions.g_function, "Saltelli and Sobol 1995, g-function with a = 0, 1, 4.5, 9, 99, 99")
 
 
 @test_function(

@@ -428,6 +428,12 @@ def airfoil(
     ValueError
         If the number of panels or the section is not allowed.
 
+    References
+    ----------
+    .. [1] E. N. Jacobs, K. E. Ward, R. M. Pinkerton, "The characteristics of 78 related airfoil sections from tests in
+       the variable-density wind tunnel", NACA Report 460, 1933.
+    .. [2] J. Katz, A. Plotkin, Low-Speed Aerodynamics, 2nd ed., Cambridge University Press, 2001, ch. 11.
+
     Examples
     --------
     >>> answer = airfoil(camber=0.02, camber_position=0.4, thickness=0.12, alpha=4)

@@ -23,6 +23,7 @@ from .designs.quality import design_quality
 from .designs.response_surface import box_behnken, central_composite
 from .designs.sliced import nested, sliced_latin_hypercube
 from .designs.sobol import sobol
+from .discovery import Discovery, discover
 from .emulators.auto import AutoEmulator
 from .emulators.classifier import ProbabilityEmulator
 from .emulators.conformal import ConformalEmulator
@@ -60,6 +61,7 @@ from .rules.rule_list import Literal, MofN, Rule, RuleList
 from .rules.summary import StudentSummary, fidelity_curve, summarise_student
 from .rules.tree import BinnedTree
 from .rules.trepan import Trepan
+from .runs.provenance import show_versions
 from .runs.records import Runs
 from .runs.run import RunAbortedError, run
 from .runs.store import RunStore
@@ -110,6 +112,7 @@ __all__ = [
     "ConformalEmulator",
     "Copula",
     "Diagnostics",
+    "Discovery",
     "EmulatorFileError",
     "FMUSimulator",
     "ForestDensity",
@@ -184,6 +187,7 @@ __all__ = [
     "design_quality",
     "dgsm",
     "diagnose",
+    "discover",
     "export_python",
     "extract_rules",
     "factorial",
@@ -224,6 +228,7 @@ __all__ = [
     "second_order",
     "serve_umbridge",
     "shapley_effects",
+    "show_versions",
     "simulator",
     "sliced_latin_hypercube",
     "sobol",

@@ -18,6 +18,8 @@ from surrogate.boxes.prim import Prim
 from surrogate.boxes.reds import Reds
 from surrogate.conditions import Condition, of_interest, parse_conditions
 from surrogate.designs import FIXED_SIZE, SAMPLERS
+from surrogate.emulators.auto import AutoEmulator
+from surrogate.emulators.base import Emulator
 from surrogate.emulators.gp.gaussian_process import GaussianProcess
 from surrogate.errors import ConditionError, StudyError, SurrogateError, did_you_mean
 from surrogate.optimize.goals import Goals
@@ -68,6 +70,11 @@ def _one_of(known: Mapping[str, Any]) -> Callable[[Any], str | None]:
 
 _NUMBER = (int, float)
 
+# The Gaussian process is quick and smooth, as derivative-based sensitivity needs it, and gives draws; the average of
+# several emulators is mostly more accurate, most so where outputs jump, and takes some ten times as long.
+EMULATORS: dict[str, type[Emulator]] = {"gaussian_process": GaussianProcess, "auto": AutoEmulator}
+DEFAULT_EMULATOR = "gaussian_process"
+
 # Every table and key of a study file. Tables other than [simulator] and [design] may be left out; [emulate],
 # [discover], [sensitivity] and [optimize] are done only if they are there.
 SCHEMA: dict[str, dict[str, _Key]] = {
@@ -93,7 +100,10 @@ SCHEMA: dict[str, dict[str, _Key]] = {
         "retries": _Key(int, "a whole number", 0, check=_at_least(0)),
         "seed": _Key(int, "a whole number", 0, check=_at_least(0)),
     },
-    "emulate": {"outputs": _Key(list, "a list of outputs")},
+    "emulate": {
+        "outputs": _Key(list, "a list of outputs"),
+        "emulator": _Key(str, "text", DEFAULT_EMULATOR, check=_one_of(EMULATORS)),
+    },
     "discover": {
         "of_interest": _Key((dict, str), "a table such as {growth_rate = '> 0'}", required=True),
         "finder": _Key(str, "text", "prim", check=_one_of(dict.fromkeys(("prim", "reds")))),
@@ -416,14 +426,14 @@ def report_study(study: Study) -> Finished:
 
 def _learn_and_report(study: Study, runs: Runs, *, may_run: bool) -> Finished:
     problems: list[str] = []
-    emulators: dict[str, GaussianProcess] = {}
+    emulators: dict[str, Emulator] = {}
     finder = sensitivity = optimum = None
     if not runs.counts["done"]:
         problems.append("no run is done, so there is nothing to learn from")
     else:
         for output in study.emulated:
             try:
-                emulators[output] = _emulate(runs, output)
+                emulators[output] = _emulate(study, runs, output)
             except ValueError as error:
                 problems.append(f"emulator of {output}: {error}")
         if study.conditions:
@@ -457,14 +467,16 @@ def _learn_and_report(study: Study, runs: Runs, *, may_run: bool) -> Finished:
     return Finished(path, runs, tuple(problems))
 
 
-def _emulate(runs: Runs, output: str) -> GaussianProcess:
+def _emulate(study: Study, runs: Runs, output: str) -> Emulator:
     values = runs.outputs[output].to_numpy()
     if np.ptp(values) == 0:
         raise ValueError(f"all {len(values)} runs give {values[0]:g}: there is nothing to learn")
-    return GaussianProcess().fit(runs.space.to_unit(runs.inputs), values)
+    kind = EMULATORS[study.settings.get("emulate", {}).get("emulator", DEFAULT_EMULATOR)]
+    fitted: Emulator = kind().fit(runs.inputs, values, runs.space)
+    return fitted
 
 
-def _sensitivity(study: Study, runs: Runs, emulators: Mapping[str, GaussianProcess], may_run: bool) -> pd.DataFrame:
+def _sensitivity(study: Study, runs: Runs, emulators: Mapping[str, Emulator], may_run: bool) -> pd.DataFrame:
     asked, options = study.settings["sensitivity"], study.settings["run"]
     outputs = asked["outputs"] or _scalar_outputs(study.simulator)
     given = {name: asked[name] for name in SENSITIVITY_OPTIONS if asked[name] is not None}
@@ -472,9 +484,8 @@ def _sensitivity(study: Study, runs: Runs, emulators: Mapping[str, GaussianProce
     if asked["of"] == "runs":
         return measure(runs)
     if asked["of"] == "emulators":
-        fitted = {name: emulators.get(name) or _emulate(runs, name) for name in outputs}
-        named = all(hasattr(emulator, "feature_names_in_") for emulator in fitted.values())
-        return measure(fitted, runs.space, coordinates=None if named else "unit")
+        fitted = {name: emulators.get(name) or _emulate(study, runs, name) for name in outputs}
+        return measure(fitted, runs.space)
     if may_run:
         # A store of its own: these runs are no part of the design that emulators and boxes learn from.
         running = {name: options[name] for name in ("n_jobs", "timeout", "retries")}

@@ -12,9 +12,11 @@ import time
 from pathlib import Path
 
 import pytest
+from numpy.testing import assert_allclose
 
 import surrogate as sg
 from surrogate.cli import main
+from surrogate.study import _emulate
 
 SIMULATOR = """
 import time
@@ -222,6 +224,49 @@ def test_sensitivity_is_computed_and_reported(folder, asked, extra, told):
 def test_mistakes_about_sensitivity_have_their_place(folder, asked, problem):
     (folder / "study.toml").write_text(SENSITIVE.format(asked=asked))
     with pytest.raises(sg.StudyError, match=re.escape(problem)):
+        sg.load_study("study.toml")
+
+
+MIXED = """
+import math
+import surrogate as sg
+
+SHIFT = {"a": 0.0, "b": 3.0, "c": -2.0, "d": 1.0}
+
+@sg.simulator(
+    space=sg.Space(kind=sg.Categorical(list(SHIFT)), rate=sg.Real(1e-3, 1e3, log=True), n=sg.Integer(1, 4)),
+    outputs=["z"],
+    version="1",
+)
+def mixed(kind, rate, n):
+    "Kinds in no order, and a rate over six decades."
+    return {"z": SHIFT[kind] + 0.5 * math.log10(rate) + 0.1 * n * (kind == "b")}
+"""
+
+
+@pytest.mark.parametrize(("asked", "kind"), [("", sg.GaussianProcess), ("emulator = 'auto'", sg.AutoEmulator)])
+def test_emulators_take_inputs_of_any_type_as_they_are(folder, asked, kind):
+    (folder / "mixed.py").write_text(MIXED)
+    (folder / "study.toml").write_text(
+        f"[simulator]\nuse = 'mixed.py:mixed'\n[design]\nn = 40\n[run]\nn_jobs = 0\n[emulate]\n{asked}\n"
+        "[sensitivity]\nn = 64"
+    )
+    study = sg.load_study("study.toml")
+    finished = sg.run_study(study)
+    assert finished.problems == ()
+    page = finished.report.read_text()
+    assert f"<td>{kind.__name__}</td>" in page
+    assert "z depends most on kind" in page
+    model = _emulate(study, finished.runs, "z")
+    new = sg.latin_hypercube(study.simulator.space, 20, rng=5)[["n", "rate", "kind"]]
+    assert_allclose(model.predict(new), [study.simulator(**row)["z"] for row in new.to_dict("records")], atol=1e-3)
+
+
+def test_an_emulator_that_does_not_exist_has_its_place(folder):
+    (folder / "study.toml").write_text(
+        STUDY.format(n=8, condition="> 0").replace("[emulate]", "[emulate]\nemulator = 'kriging'")
+    )
+    with pytest.raises(sg.StudyError, match=re.escape("$.emulate.emulator: unknown 'kriging'")):
         sg.load_study("study.toml")
 
 

@@ -2,7 +2,8 @@
 
     python examples/explain_a_forest/explain.py
 
-Writes report.html, rules.py and rules.sql into the folder `out` beside itself, or into the one that is named.
+Writes report.html, explain_a_forest.png, rules.py and rules.sql into the folder `out` beside itself, or into the one
+that is named.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_breast_cancer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.tree import DecisionTreeClassifier
 
 import surrogate as sg
+from surrogate.plots.transfer import plot_confusion, plot_fidelity_curve
 
 HERE = Path(__file__).parent
 
@@ -45,6 +48,12 @@ def main(folder: Path) -> None:
     summary = sg.summarise_student(chain, X.iloc[test], y[test])
     folder.mkdir(parents=True, exist_ok=True)
     sg.report(folder / "report.html", student=summary, title="What the forest knows of 200 biopsies")
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.8), layout="constrained")
+    plot_fidelity_curve(summary.curve, int(summary.quality["n_rules"]), left)
+    left.set_title("Trees of other sizes, taught with the same points", fontsize=10)
+    plot_confusion(summary.confusion, right)
+    right.set_title("Patients that neither had seen", fontsize=10)
+    figure.savefig(folder / "explain_a_forest.png", dpi=110)
     (folder / "rules.py").write_text(rules.to_python() + "\n")
     (folder / "rules.sql").write_text(rules.to_sql() + "\n")
 

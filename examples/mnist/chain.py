@@ -13,13 +13,13 @@ import argparse
 import functools
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from digits import Bytes, article_network, load, pooled, small_network, warped, warped_bytes
+from digits import Bytes, Warp, article_network, load, pooled, small_network
 from numpy.typing import NDArray
 from sklearn.tree import DecisionTreeClassifier
 
@@ -39,16 +39,21 @@ class Effort:
     article_steps: int = 1500
     article_rounds: int = 2
     leaves: tuple[int, ...] = (50, 200, 500, 1000, 2000, 5000, 10_000)
-    # Transfer sets to choose from: strength of the warps and number of warped copies of each image of the pool. The
-    # second number is up to how many leaves it is tried: large trees need more and bolder copies, small ones none.
-    transfer_sets: tuple[tuple[float, int, int, int], ...] = (
-        (0.2, 2, 0, 500),
-        (0.4, 2, 0, 1000),
-        (0.4, 8, 1000, 10_000),
-        (0.6, 20, 5000, 10_000),
+    # Transfer sets to choose from: how images are warped, how many warped copies there are of each image of the pool,
+    # and from how many to how many leaves it is tried: large trees need more and bolder copies, small ones hardly any.
+    transfer_sets: tuple[tuple[Warp, int, int, int], ...] = (
+        (Warp(0.2, 0.4, 0.17), 2, 0, 500),
+        (Warp(0.4, 0.8, 0.34), 2, 0, 1000),
+        (Warp(0.4, 0.8, 0.34), 8, 1000, 2000),
+        (Warp(0.7, 1.2, 1.1, varied=True), 45, 2000, 10_000),
     )
-    refine: Callable[[int], int] = field(default=lambda leaves: 4 if leaves <= 1000 else 2 if leaves <= 2000 else 0)
+    # Rounds of tree alternating optimisation.
+    rounds: tuple[tuple[int, int], ...] = ((1000, 4), (2000, 2), (10_000, 1))
     student_epochs: int = 12
+
+    def n_refine(self, leaves: int) -> int:
+        """Rounds for a tree of so many leaves."""
+        return next(rounds for most, rounds in self.rounds if leaves <= most)
 
 
 QUICK = Effort(
@@ -56,8 +61,8 @@ QUICK = Effort(
     article_steps=160,
     article_rounds=1,
     leaves=(50, 500, 2000),
-    transfer_sets=((0.4, 2, 0, 10_000),),
-    refine=lambda leaves: 1,
+    transfer_sets=((Warp(0.4, 0.8, 0.34), 2, 0, 10_000),),
+    rounds=((10_000, 1),),
     student_epochs=1,
 )
 
@@ -125,19 +130,19 @@ def student_trees(
     held_points = pooled(digits.pool[held])
     found: dict[int, tuple[float, Any, str]] = {}
     copies = [pooled(digits.pool[used])]
-    for strength, n_copies, least, most in effort.transfer_sets:
+    for warp, n_copies, least, most in effort.transfer_sets:
         points = np.concatenate(
-            [*copies, *(pooled(warped_bytes(digits.pool[used], 1000 * seed + k, strength)) for k in range(n_copies))]
+            [*copies, *(pooled(warp.of_bytes(digits.pool[used], 1000 * seed + k)) for k in range(n_copies))]
         )
         labels = np.tile(answers[used], 1 + n_copies)
         clock.lap("warped copies")
         for leaves in effort.leaves:
             if not least <= leaves <= most:
                 continue
-            tree = sg.BinnedTree(leaves, max_bins=32, n_refine=effort.refine(leaves)).fit(points, labels)
+            tree = sg.BinnedTree(leaves, max_bins=32, n_refine=effort.n_refine(leaves)).fit(points, labels)
             agreement = float((tree.predict(held_points) == answers[held]).mean())
             if leaves not in found or agreement > found[leaves][0]:
-                found[leaves] = (agreement, tree, f"{n_copies} x {strength}")
+                found[leaves] = (agreement, tree, f"{n_copies} of {warp.affine}/{warp.shift}/{warp.elastic}")
         clock.lap("trees")
     return {leaves: (tree, name) for leaves, (_, tree, name) in found.items()}
 
@@ -163,7 +168,7 @@ def one_draw(digits: Digits, effort: Effort, seed: int) -> dict[str, Any]:
     out["article"] = article(digits, effort, seed)
     clock.lap("article's chain")
 
-    teacher = network(seed, epochs=effort.teacher_epochs, augment=warped).fit(digits.labelled, digits.labels)
+    teacher = network(seed, epochs=effort.teacher_epochs, augment=Warp()).fit(digits.labelled, digits.labels)
     clock.lap("teacher")
     known = sg.label(teacher, digits.pool, labels="soft")
     test_answers = teacher.predict(digits.test)
@@ -189,7 +194,7 @@ def one_draw(digits: Digits, effort: Effort, seed: int) -> dict[str, Any]:
 
     student = network(
         seed, small_network, epochs=effort.student_epochs, batch_size=128, learning_rate=4e-3,
-        augment=functools.partial(warped, strength=0.6), temperature=2.0,
+        augment=Warp(0.6, 1.2, 0.5), temperature=2.0,
     )  # fmt: skip
     student.fit(digits.pool, known.probabilities, classes=known.classes)
     clock.lap("student network")

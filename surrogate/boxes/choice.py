@@ -18,6 +18,10 @@ __all__ = ["PENALTY", "choose_supported", "simplest_supported", "supported_accur
 # accuracy on new runs than 0 did, with up to a third fewer inputs; above that, inputs that matter were given up.
 PENALTY = 0.25
 
+# A box pays for what lies inside and is less dense than this, also where the share of interest is smaller. Of an
+# outcome of 1 in 1000 weighted relative accuracy alone would count a slab of 2 in 1000 as won, and report such a box.
+WORTHWHILE_DENSITY = 0.05
+
 
 def supported_accuracy(trajectory: pd.DataFrame, n_runs: float) -> pd.Series:
     """Weighted relative accuracy of boxes, less what chance may have added to it.
@@ -33,8 +37,9 @@ def supported_accuracy(trajectory: pd.DataFrame, n_runs: float) -> pd.Series:
     Returns
     -------
     Series
-        Mass times the density above that of all runs [1]_, less :data:`PENALTY` standard errors of the share of
-        interest, ``sqrt(p (1 - p) / n_runs)``, for every restricted input.
+        Mass times the density above that of all runs [1]_, and above :data:`WORTHWHILE_DENSITY` if these are rarely of
+        interest, less :data:`PENALTY` standard errors of the share of interest, ``sqrt(p (1 - p) / n_runs)``, for every
+        restricted input.
 
     Notes
     -----
@@ -50,7 +55,8 @@ def supported_accuracy(trajectory: pd.DataFrame, n_runs: float) -> pd.Series:
 
 def _supported(trajectory: pd.DataFrame, n_runs: float) -> NDArray[np.float64]:
     mass, density, n_restricted = (trajectory[name].to_numpy() for name in ("mass", "density", "n_restricted"))
-    return np.asarray(mass * (density - density[0]) - n_restricted * _price(density[0], n_runs))
+    gain = mass * (density - max(density[0], WORTHWHILE_DENSITY))
+    return np.asarray(gain - n_restricted * _price(density[0], n_runs))
 
 
 def _price(share: float, n_runs: float) -> float:
@@ -99,11 +105,11 @@ def simplest_supported(
     dict
     """
     weight, positive = labels.sums(np.flatnonzero(labels.taking_part))
-    share, price = positive / weight, _price(positive / weight, n_runs)
+    least, price = max(positive / weight, WORTHWHILE_DENSITY), _price(positive / weight, n_runs)
 
     def score(some: Mapping[str, Limits]) -> float:
         inside, of_interest = labels.sums(np.flatnonzero(table.inside(some) & labels.taking_part))
-        return (of_interest - share * inside) / weight - price * len(some)
+        return (of_interest - least * inside) / weight - price * len(some)
 
     kept, value = dict(limits), score(limits)
     while kept:

@@ -42,6 +42,7 @@ ON_LABELS = "Gaussian process on the labels"
 FOREST = "forest on the labels"
 BOOSTED = "boosted trees on the labels"
 RUNS = "none: the runs themselves"
+SHARE = "share of interest"
 
 
 class Reds(BaseEstimator):
@@ -55,7 +56,8 @@ class Reds(BaseEstimator):
     metamodel : "auto" or estimator
         A classifier with probabilities. By default the best by the log loss of left-out runs among a Gaussian process
         on the output (if ``fit`` gets the output and not only labels), one on the labels, and calibrated forests and
-        boosted trees; and the runs themselves, if no metamodel knows more than the share of interest.
+        boosted trees; and the runs themselves, if no metamodel knows more than the share of interest. The output, which
+        says more than labels, is kept unless another loss is smaller by more than two standard errors.
     finder : box finder, optional
         By default ``Prim(objective="original")``.
     n_new : int
@@ -183,7 +185,9 @@ class Reds(BaseEstimator):
             self.finder_ = self.chain_.student_
         self.boxes_: list[Box] = self.finder_.boxes_
         self.trajectory_: pd.DataFrame = self.finder_.trajectory_
-        self.best_index_ = choose_supported(self.trajectory_, len(labels))
+        self.best_index_ = choose_supported(
+            self.trajectory_, _n_supporting(labels, self.trajectory_["density"].iloc[0])
+        )
         self.best_ = self.boxes_[self.best_index_]
         self.run_trajectory_ = self._on_runs(table, labels)
         return self
@@ -200,34 +204,42 @@ class Reds(BaseEstimator):
             target = output if takes_output else labels
             return given.fit(X, target, *extra) if isinstance(given, ProbabilityEmulator) else given.fit(X, labels)
         models: dict[str, Any] = {}
-        losses: dict[str, float] = {}
+        left_out: dict[str, FloatArray] = {}
         if condition is not None:
             model = ProbabilityEmulator(condition, emulator=GaussianProcess())
             models[ON_OUTPUT] = model.fit(X, output, *extra)
             mean, std = model.emulator_.leave_one_out()
             side = 1.0 if condition.operator in ("<", "<=") else -1.0
-            beyond = scipy.special.ndtr(side * (condition.value - mean) / np.maximum(std, np.finfo(float).tiny))
-            losses[ON_OUTPUT] = _log_loss(beyond, labels)
+            z = side * (condition.value - mean) / np.maximum(std, np.finfo(float).tiny)
+            left_out[ON_OUTPUT] = scipy.special.ndtr(z)
         candidates = {
             ON_LABELS: GaussianProcess(kernel="matern52", noise="estimate", warp=None),
             FOREST: ForestEmulator(kind="random_forest", rng=self.rng),
         }
         for name, emulator in candidates.items():
-            model = ProbabilityEmulator(emulator=emulator, rng=self.rng).fit(X, labels, *extra)
-            models[name] = model
-            losses[name] = float(model.log_losses_.iloc[0])
+            models[name] = ProbabilityEmulator(emulator=emulator, rng=self.rng).fit(X, labels, *extra)
+            left_out[name] = models[name].left_out_
         rarer = int(min(labels.sum(), (~labels).sum()))
         if rarer >= 2:
             trees = _boosted_trees(space)
             folds = StratifiedKFold(min(5, rarer), shuffle=True, random_state=0)
-            probability = cross_val_predict(trees, X, labels, cv=folds, method="predict_proba")[:, 1]
-            losses[BOOSTED] = _log_loss(probability, labels)
+            left_out[BOOSTED] = cross_val_predict(trees, X, labels, cv=folds, method="predict_proba")[:, 1]
             models[BOOSTED] = trees.fit(X, labels)
-        share = np.full(len(labels), labels.mean())
-        self.log_losses_ = pd.Series(losses | {"share of interest": _log_loss(share, labels)}, name="log_loss")
-        best = min(losses, key=lambda name: losses[name])
+        left_out[SHARE] = np.full(len(labels), labels.mean())
+        losses = {name: _log_losses(p, labels) for name, p in left_out.items()}
+        # Its hyper-parameters, one an input, and its calibration were chosen with the labels that were then left out.
+        losses[ON_LABELS] += (self.n_features_in_ + 2) / len(labels)
+        self.log_losses_ = pd.Series({name: loss.mean() for name, loss in losses.items()}, name="log_loss")
+        best = str(self.log_losses_.idxmin())
         told = ", ".join(f"{name} {loss:.3f}" for name, loss in self.log_losses_.sort_values().items())
-        if losses[best] >= self.log_losses_["share of interest"]:
+        if best != ON_OUTPUT and condition is not None and _is_close(losses[ON_OUTPUT], losses[best]):
+            self.method_ = ON_OUTPUT
+            self.reason_ = (
+                "the output says more than labels do, and its log loss of left-out runs is within two standard "
+                f"errors of the smallest ({told})"
+            )
+            return models[ON_OUTPUT]
+        if best == SHARE:
             self.method_ = RUNS
             self.reason_ = (
                 f"no metamodel tells left-out runs better than their share of interest does (log loss: {told})"
@@ -303,12 +315,30 @@ def _threshold_of(
     return Condition("output", "<=" if is_below else ">=", low if is_below else high)
 
 
+def _n_supporting(labels: NDArray[np.bool_], share: float) -> float:
+    """How many runs spread over the space would hold as many of the rarer kind as these do.
+
+    It is their number unless they were made where they tell most: of an outcome of 0.1% eleven runs of interest among
+    forty support a box as well as 11,000 spread ones would, and not as badly as forty of which none met it.
+    """
+    counts = np.array([labels.sum(), (~labels).sum()])
+    shares = np.clip([share, 1 - share], np.finfo(float).tiny, None)
+    rarer = int(np.argmin(shares))
+    return float(max(len(labels), counts[rarer] / shares[rarer]))
+
+
 def _boosted_trees(space: Space | None) -> Any:
     """Boosted trees as the paper tunes them most often: shallow, on three quarters of the runs each."""
     trees = GradientBoostingClassifier(n_estimators=100, max_depth=3, subsample=0.75, random_state=0)
     return trees if space is None else make_pipeline(FunctionTransformer(space.to_unit), trees)
 
 
-def _log_loss(probability: FloatArray, labels: NDArray[np.bool_]) -> float:
+def _log_losses(probability: FloatArray, labels: NDArray[np.bool_]) -> FloatArray:
     p = np.clip(probability, SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)
-    return float(-np.log(np.where(labels, p, 1 - p)).mean())
+    return np.asarray(-np.log(np.where(labels, p, 1 - p)))
+
+
+def _is_close(losses: FloatArray, best: FloatArray) -> bool:
+    """Whether the mean of losses exceeds that of the best by no more than two standard errors of the difference."""
+    difference = losses - best
+    return bool(difference.mean() <= 2 * difference.std(ddof=1) / np.sqrt(len(difference)))

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Self, overload
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-import scipy.special
-from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, RegressorMixin, clone
-from sklearn.utils.validation import check_is_fitted
+from numpy.typing import NDArray
+from sklearn.base import clone
 
+from surrogate.emulators.base import TableEmulator
 from surrogate.emulators.forest import ForestEmulator
 from surrogate.emulators.gp.gaussian_process import GaussianProcess
 from surrogate.emulators.polynomial_chaos import PolynomialChaos
 from surrogate.emulators.polynomial_kriging import PolynomialKriging
 from surrogate.emulators.radial_basis import RadialBasis
 from surrogate.emulators.stacking import LEAST_STD, Mixture, average, stack
-from surrogate.emulators.state import Stateful
-from surrogate.emulators.tables import Scaled, check_new, check_training
-from surrogate.space import Categorical, Integer, Ordinal, Space
+from surrogate.emulators.tables import Scaled, fit_on, normal_mass, predict_each
+from surrogate.space import Categorical, Integer, Ordinal
 
 __all__ = ["AutoEmulator"]
 
@@ -51,7 +49,7 @@ LEAST_WEIGHT = 1e-4
 UNFIT = (ValueError, np.linalg.LinAlgError, FloatingPointError)
 
 
-class AutoEmulator(Stateful, RegressorMixin, BaseEstimator):
+class AutoEmulator(TableEmulator):
     """Gaussian processes, sparse polynomials and both together, averaged by how well they predict unseen runs.
 
     Parts are Gaussian processes with four kernels, a sparse polynomial chaos expansion, a Gaussian process on the terms
@@ -59,6 +57,8 @@ class AutoEmulator(Stateful, RegressorMixin, BaseEstimator):
     predicts every run without having seen it (closed form, or folds in which terms are selected anew); the higher the
     density that it gives these runs, the higher its weight in the average, steeply. If the average is no help, the best
     part is used alone.
+
+    Standard deviations are those of the mixture, so that they hold where the parts disagree. A fit needs three rows.
 
     Parameters
     ----------
@@ -98,6 +98,9 @@ class AutoEmulator(Stateful, RegressorMixin, BaseEstimator):
     1.0
     """
 
+    _least_rows = 3
+    _held_out: tuple[FloatArray, FloatArray]
+
     def __init__(
         self,
         parts: Sequence[tuple[str, Any]] | Mapping[str, Any] | None = None,
@@ -109,29 +112,17 @@ class AutoEmulator(Stateful, RegressorMixin, BaseEstimator):
         self.noise = noise
         self.rng = rng
 
-    def fit(self, X: ArrayLike, y: ArrayLike, space: Space | None = None) -> Self:
-        """Fit the parts and weigh them.
+    def _learn(self, table: Any, y: FloatArray) -> None:
+        kept, group = _distinct(table, y)
+        if self.parts is not None or self.noise is not None or len(kept) < self._least_rows:
+            self._learn_distinct(table, y)
+            return
+        # A run is not unseen where its copy is in another fold: parts that are good at copies would get the weight.
+        self._learn_distinct(_take(table, kept), y[kept])
+        mean, std = self._held_out
+        self._held_out = mean[group], std[group]
 
-        Parameters
-        ----------
-        X : array or DataFrame of shape (n, d)
-            Numbers; with a `space` a DataFrame of its columns, in its units, of any type. At least three rows.
-        y : array of shape (n,)
-        space : Space, optional
-            Types and distributions of the inputs.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError
-            If shapes do not match, a value is not a finite number, there are too few rows, or no part can be fitted.
-        InvalidInputError
-            If inputs do not belong to `space`.
-        """
-        table, y = check_training(self, X, y, space, least=3)
+    def _learn_distinct(self, table: Any, y: FloatArray) -> None:
         self._scaled = Scaled.of(y)
         named = self._named_parts()
         if self._scaled.is_constant:
@@ -158,7 +149,6 @@ class AutoEmulator(Stateful, RegressorMixin, BaseEstimator):
             fitted, problems, seconds = self._fit_parts(named, table, y, adds_forest)
         mixture = self._weigh(fitted, y)
         self._tell(fitted, mixture, problems, seconds)
-        return self
 
     def _named_parts(self) -> list[tuple[str, Any]]:
         if self.noise not in (None, "estimate"):
@@ -226,9 +216,9 @@ class AutoEmulator(Stateful, RegressorMixin, BaseEstimator):
         if isinstance(part, PolynomialKriging) and self.parts is None:
             # Its trend has been selected already.
             polynomial = fitted.get("polynomial") or clone(part.polynomial).fit(table, y, self.space_)
-            check_training(part, table, y, self.space_, least=3)
-            return part._fit_on(polynomial, table, y)
-        return part.fit(table, y) if self.space_ is None else part.fit(table, y, self.space_)
+            part._learn_on(polynomial, *part._read(table, y, self.space_))
+            return part
+        return fit_on(part, table, y, self.space_)
 
     def _has_discrete(self, table: Any) -> bool:
         if self.space_ is not None:
@@ -288,77 +278,37 @@ class AutoEmulator(Stateful, RegressorMixin, BaseEstimator):
             f"{mixture.log_density[single]:.2f} of the best single part."
         )
 
-    def _mix(self, means: Sequence[FloatArray], stds: Sequence[FloatArray]) -> tuple[FloatArray, FloatArray]:
+    def _spread(self, stds: Sequence[FloatArray]) -> FloatArray:
+        """Standard deviations of the parts as the mixture takes them."""
         least = LEAST_STD * self._scaled.spread(np.ones(1))[0]
-        spread = np.maximum(np.array(stds), least) * self._inflation[:, None]
+        return np.asarray(np.maximum(np.array(stds), least) * self._inflation[:, None])
+
+    def _mix(self, means: Sequence[FloatArray], stds: Sequence[FloatArray]) -> tuple[FloatArray, FloatArray]:
+        spread = self._spread(stds)
         # In the middle of the parts, so that numbers of any size can be squared.
         unit = float(spread.max(initial=0.0)) or 1.0
         centre = np.array(means).mean(axis=0)
         mean, std = average(self._weights, (np.array(means) - centre) / unit, spread / unit)
         return centre + unit * mean, unit * std
 
-    @overload
-    def predict(self, X: ArrayLike, return_std: Literal[False] = False) -> FloatArray: ...
-    @overload
-    def predict(self, X: ArrayLike, return_std: Literal[True]) -> tuple[FloatArray, FloatArray]: ...
-    def predict(self, X: ArrayLike, return_std: bool = False) -> Any:
-        """Mean, and standard deviation if asked for, of the output at new points.
+    def _answer(self, table: Any, with_std: bool) -> tuple[FloatArray, FloatArray]:
+        means, stds = predict_each(self.parts_.values(), table, with_std)
+        return self._mix(means, stds) if with_std else (self._weights @ np.array(means), np.zeros(len(table)))
 
-        Parameters
-        ----------
-        X : array or DataFrame of shape (m, d)
-        return_std : bool
-
-        Returns
-        -------
-        mean : array of shape (m,)
-        std : array of shape (m,)
-            Only if `return_std`: of the mixture, so that it holds where the parts disagree.
-        """
-        table = check_new(self, X)
-        if not return_std:
-            return self._weights @ np.array([part.predict(table) for part in self.parts_.values()])
-        return self._mix(*self._each(table))
-
-    def _each(self, table: Any) -> tuple[list[FloatArray], list[FloatArray]]:
-        found = [part.predict(table, return_std=True) for part in self.parts_.values()]
-        return [mean for mean, _ in found], [std for _, std in found]
-
-    def probability(self, X: ArrayLike, *, below: float | None = None, above: float | None = None) -> FloatArray:
-        """Probability that the output lies below or above a threshold, or between two.
-
-        Parameters
-        ----------
-        X : array or DataFrame of shape (m, d)
-        below, above : float
-            At least one, in the output's unit.
-
-        Returns
-        -------
-        array of shape (m,)
-        """
-        if below is None and above is None:
-            raise ValueError("give below, above, or both")
-        means, stds = self._each(check_new(self, X))
-        least = LEAST_STD * self._scaled.spread(np.ones(1))[0] or np.finfo(float).tiny
-        spread = np.maximum(np.array(stds), least) * self._inflation[:, None]
-
-        def share(threshold: float | None, default: float) -> FloatArray:
-            if threshold is None:
-                return np.full(np.shape(means), default)
-            return np.asarray(scipy.special.ndtr((threshold - np.array(means)) / spread))
-
-        return np.asarray(self._weights @ np.maximum(share(below, 1.0) - share(above, 0.0), 0.0))
-
-    def leave_one_out(self) -> tuple[FloatArray, FloatArray]:
-        """Mean and standard deviation at every training point as predicted without it, weights as fitted.
-
-        Returns
-        -------
-        mean, std : array of shape (n,)
-        """
-        check_is_fitted(self)
+    def _answer_unseen(self) -> tuple[FloatArray, FloatArray]:
         return self._held_out
+
+    def _mass(self, table: Any, low: float, high: float) -> FloatArray:
+        means, stds = predict_each(self.parts_.values(), table, True)
+        return np.asarray(self._weights @ normal_mass(np.array(means), self._spread(stds), low, high))
+
+
+def _distinct(table: Any, y: FloatArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows without those that repeat an earlier one, output included, and which of them each row is."""
+    frame = pd.DataFrame(table)
+    frame = frame.set_axis(range(frame.shape[1]), axis=1).assign(output=y)
+    group = np.asarray(frame.groupby(list(frame.columns), sort=False).ngroup(), dtype=np.int64)
+    return np.unique(group, return_index=True)[1].astype(np.int64), group
 
 
 def _take(table: Any, rows: NDArray[np.int64]) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -20,7 +19,7 @@ from surrogate.emulators.auto import AutoEmulator
 from surrogate.emulators.forest import ForestEmulator
 from surrogate.emulators.gp.gaussian_process import GaussianProcess
 from surrogate.emulators.state import Stateful
-from surrogate.emulators.tables import check_new, check_training
+from surrogate.emulators.tables import check_new, check_training, fit_on, normal_mass
 from surrogate.space import Space
 
 __all__ = ["ProbabilityEmulator"]
@@ -118,6 +117,8 @@ class ProbabilityEmulator(Stateful, ClassifierMixin, BaseEstimator):
         "continuous output", or which model of the labels.
     log_losses_ : Series, if fitted on labels
         Mean log loss of unseen runs by model.
+    left_out_ : array of shape (n,), if fitted on labels
+        Probability that each run is of interest, from the other runs.
     space_ : Space or None
     n_features_in_ : int
     feature_names_in_ : array of shape (d,), if fitted on a DataFrame or with a space
@@ -184,7 +185,7 @@ class ProbabilityEmulator(Stateful, ClassifierMixin, BaseEstimator):
         self.classes_ = np.array([False, True])
         self._condition = condition
         model = AutoEmulator(rng=self.rng) if self.emulator is None else clone(self.emulator)
-        self.emulator_ = model.fit(table, checked, *(() if space is None else (space,)))
+        self.emulator_ = fit_on(model, table, checked, space)
         self.method_ = "continuous output"
         return self
 
@@ -216,20 +217,20 @@ class ProbabilityEmulator(Stateful, ClassifierMixin, BaseEstimator):
         if of_interest.all() or not of_interest.any():
             raise ValueError("y holds only one class; runs of both kinds are needed to tell them apart")
         labels = of_interest.astype(float)
-        extra = () if self.space_ is None else (self.space_,)
         candidates: dict[str, Any] = {
             "gaussian process": GaussianProcess(kernel="matern52", noise="estimate", warp=None),
             "forest": ForestEmulator(kind="random_forest", rng=self.rng),
         }
         if self.emulator is not None:
             candidates = {"emulator": clone(self.emulator)}
-        fitted, losses = {}, {}
+        fitted, left_out, losses = {}, {}, {}
         for name, model in candidates.items():
-            calibrated, probability = Calibrated.of(model.fit(table, labels, *extra), labels)
-            fitted[name] = calibrated
+            calibrated, probability = Calibrated.of(fit_on(model, table, labels, self.space_), labels)
+            fitted[name], left_out[name] = calibrated, probability
             losses[name] = float(-np.log(np.where(of_interest, probability, 1.0 - probability)).mean())
         self.log_losses_ = pd.Series(losses, name="log_loss").sort_values()
         self.method_ = str(self.log_losses_.index[0])
+        self.left_out_ = left_out[self.method_]
         self._calibrated = fitted[self.method_]
         self.emulator_ = self._calibrated.emulator
         return self
@@ -274,9 +275,9 @@ class ProbabilityEmulator(Stateful, ClassifierMixin, BaseEstimator):
 
 
 def _beyond(emulator: Any, table: Any, condition: Condition) -> FloatArray:
-    side = "below" if condition.operator in BELOW else "above"
+    is_below = condition.operator in BELOW
     if hasattr(emulator, "probability"):
-        return np.asarray(emulator.probability(table, **{side: condition.value}))
+        return np.asarray(emulator.probability(table, **{"below" if is_below else "above": condition.value}))
+    low, high = (-np.inf, condition.value) if is_below else (condition.value, np.inf)
     mean, std = emulator.predict(table, return_std=True)
-    z = (condition.value - mean) / np.maximum(std, np.finfo(float).tiny)
-    return np.asarray(scipy.special.ndtr(z if side == "below" else operator.neg(z)))
+    return normal_mass(mean, std, low, high)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self, overload
+from typing import Any
 
 import numpy as np
 import scipy.stats
-from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, RegressorMixin, clone
+from numpy.typing import NDArray
+from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingRegressor
-from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
-from surrogate.emulators.state import Stateful
-from surrogate.emulators.tables import Scaled, check_new, check_training, fold_of_each, numbers_of
-from surrogate.space import Space
+from surrogate.emulators.base import IntervalEmulator
+from surrogate.emulators.tables import Scaled, fold_of_each, numbers_of
 
 __all__ = ["ConformalEmulator"]
 
@@ -26,12 +24,17 @@ BOOSTING = {"min_samples_leaf": 4, "max_iter": 200, "random_state": 0}
 
 CHUNK_ROWS = 4096
 
+Z95 = float(scipy.stats.norm.ppf(0.975))
 
-class ConformalEmulator(Stateful, RegressorMixin, BaseEstimator):
+
+class ConformalEmulator(IntervalEmulator):
     """Intervals for any regressor by CV+ [1]_: whatever the output looks like, they hold nearly their nominal share.
 
     The regressor is fitted once without each fold. An interval's ends are quantiles, over the training runs, of the
     prediction by the model that did not see the run, plus and minus that run's residual.
+
+    The standard deviation is the 95% interval over its width in standard deviations; of a run as predicted without its
+    fold, that of residuals whose 95% quantile is theirs. A fit needs four rows.
 
     Parameters
     ----------
@@ -69,37 +72,19 @@ class ConformalEmulator(Stateful, RegressorMixin, BaseEstimator):
     True
     """
 
+    _least_rows = 4
+
     def __init__(self, regressor: Any = None, *, folds: int = 10, rng: int | np.random.Generator | None = 0) -> None:
         self.regressor = regressor
         self.folds = folds
         self.rng = rng
 
-    def fit(self, X: ArrayLike, y: ArrayLike, space: Space | None = None) -> Self:
-        """Fit without each fold.
-
-        Parameters
-        ----------
-        X : array or DataFrame of shape (n, d)
-            Numbers; with a `space` a DataFrame of its columns, in its units, of any type. At least four rows.
-        y : array of shape (n,)
-        space : Space, optional
-            Types of the inputs.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError
-            If an option is not allowed, shapes do not match, a value is not a finite number, or there are too few rows.
-        InvalidInputError
-            If inputs do not belong to `space`.
-        """
+    def _check_options(self) -> None:
         if self.folds < 2:
             raise ValueError(f"folds must be at least 2, got {self.folds}")
-        table, y = check_training(self, X, y, space, least=4)
-        x = numbers_of(table, space)
+
+    def _learn(self, table: Any, y: FloatArray) -> None:
+        x = numbers_of(table, self.space_)
         self._scaled = Scaled.of(y)
         z = self._scaled.forward(y)
         self._fold = fold_of_each(len(z), min(self.folds, len(z)), self.rng)
@@ -115,58 +100,27 @@ class ConformalEmulator(Stateful, RegressorMixin, BaseEstimator):
                 self._held_out[held] = np.asarray(model.predict(x[held]), dtype=float)
         self._residuals = np.abs(z - self._held_out)
         self.cv_error_ = float((self._residuals**2).mean())
-        return self
 
-    @overload
-    def predict(self, X: ArrayLike, return_std: Literal[False] = False) -> FloatArray: ...
-    @overload
-    def predict(self, X: ArrayLike, return_std: Literal[True]) -> tuple[FloatArray, FloatArray]: ...
-    def predict(self, X: ArrayLike, return_std: bool = False) -> Any:
-        """Mean, and standard deviation if asked for, of the output at new points.
+    def _answer(self, table: Any, with_std: bool) -> tuple[FloatArray, FloatArray]:
+        each = self._each(table)
+        low, high = self._quantiles(each, 0.95) if with_std else (np.zeros(each.shape[1]), np.zeros(each.shape[1]))
+        return self._scaled.moments(each.mean(axis=0), (high - low) / (2.0 * Z95))
 
-        Parameters
-        ----------
-        X : array or DataFrame of shape (m, d)
-        return_std : bool
+    def _answer_unseen(self) -> tuple[FloatArray, FloatArray]:
+        std = np.full(len(self._residuals), np.quantile(self._residuals, 0.95) / Z95)
+        return self._scaled.moments(self._held_out, std)
 
-        Returns
-        -------
-        mean : array of shape (m,)
-        std : array of shape (m,)
-            Only if `return_std`: the 95% interval over its width in standard deviations.
-        """
-        each = self._each(X)
-        mean = self._scaled.backward(each.mean(axis=0))
-        if not return_std:
-            return mean
-        low, high = self._ends(each, 0.95)
-        return mean, self._scaled.spread((high - low) / (2.0 * scipy.stats.norm.ppf(0.975)))
-
-    def predict_interval(self, X: ArrayLike, level: float = 0.95) -> tuple[FloatArray, FloatArray]:
-        """Ends of intervals that hold the output with probability `level`.
-
-        Parameters
-        ----------
-        X : array or DataFrame of shape (m, d)
-        level : float
-            In (0, 1).
-
-        Returns
-        -------
-        low, high : array of shape (m,)
-        """
-        if not 0 < level < 1:
-            raise ValueError(f"level must lie in (0, 1), got {level}")
-        low, high = self._ends(self._each(X), level)
+    def _ends(self, table: Any, level: float) -> tuple[FloatArray, FloatArray]:
+        low, high = self._quantiles(self._each(table), level)
         return self._scaled.backward(low), self._scaled.backward(high)
 
-    def _each(self, X: ArrayLike) -> FloatArray:
+    def _each(self, table: Any) -> FloatArray:
         """Predictions of every fold's model, (folds, m)."""
-        x = numbers_of(check_new(self, X), self.space_)
+        x = numbers_of(table, self.space_)
         with threadpool_limits(limits=1):
             return np.array([np.asarray(model.predict(x), dtype=float) for model in self.regressors_])
 
-    def _ends(self, each: FloatArray, level: float) -> tuple[FloatArray, FloatArray]:
+    def _quantiles(self, each: FloatArray, level: float) -> tuple[FloatArray, FloatArray]:
         n = len(self._residuals)
         # Ranks of Barber et al. (2021), eq. 3.2; with too few runs for the level the outermost.
         upper = min(int(np.ceil(level * (n + 1))), n) - 1
@@ -177,16 +131,3 @@ class ConformalEmulator(Stateful, RegressorMixin, BaseEstimator):
             low[start : start + CHUNK_ROWS] = np.partition(own - self._residuals[:, None], lower, axis=0)[lower]
             high[start : start + CHUNK_ROWS] = np.partition(own + self._residuals[:, None], upper, axis=0)[upper]
         return low, high
-
-    def leave_one_out(self) -> tuple[FloatArray, FloatArray]:
-        """Mean and standard deviation at every training point as predicted without its fold.
-
-        Returns
-        -------
-        mean, std : array of shape (n,)
-            All standard deviations are the same: that of residuals whose 95% quantile is theirs.
-        """
-        check_is_fitted(self)
-        z95 = float(scipy.stats.norm.ppf(0.975))
-        std = np.full(len(self._residuals), np.quantile(self._residuals, 0.95) / z95)
-        return self._scaled.backward(self._held_out), self._scaled.spread(std)

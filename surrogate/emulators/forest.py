@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self, overload
+from typing import Any, Literal
 
 import numpy as np
 import scipy.stats
-from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, RegressorMixin
+from numpy.typing import NDArray
 from sklearn.ensemble import ExtraTreesRegressor, RandomForestRegressor
-from sklearn.utils.validation import check_is_fitted
 
-from surrogate.emulators.state import Stateful
-from surrogate.emulators.tables import Scaled, check_new, check_training, conformal_quantile, numbers_of
-from surrogate.space import Space
+from surrogate.emulators.base import IntervalEmulator
+from surrogate.emulators.tables import Scaled, conformal_quantile, numbers_of
 
 __all__ = ["ForestEmulator"]
 
@@ -27,12 +24,14 @@ LEAST_SPREAD = 0.1
 CHUNK_ROWS = 8192
 
 
-class ForestEmulator(Stateful, RegressorMixin, BaseEstimator):
+class ForestEmulator(IntervalEmulator):
     """Random forest or extremely randomised trees, with intervals that hold what they promise.
 
     Each run is predicted by the trees that were grown without it. The residuals of these out-of-bag predictions, over
     the spread of the trees, calibrate the intervals: they hold their nominal share of new runs whatever the output
     looks like, and are wide where the trees disagree. Of use where outputs jump or inputs are categories.
+
+    Of the standard deviations 1.96 are half the calibrated 95% interval. A fit needs three rows.
 
     Parameters
     ----------
@@ -66,6 +65,8 @@ class ForestEmulator(Stateful, RegressorMixin, BaseEstimator):
     array([0., 1.])
     """
 
+    _least_rows = 3
+
     def __init__(
         self,
         *,
@@ -81,34 +82,14 @@ class ForestEmulator(Stateful, RegressorMixin, BaseEstimator):
         self.max_features = max_features
         self.rng = rng
 
-    def fit(self, X: ArrayLike, y: ArrayLike, space: Space | None = None) -> Self:
-        """Grow and calibrate.
-
-        Parameters
-        ----------
-        X : array or DataFrame of shape (n, d)
-            Numbers; with a `space` a DataFrame of its columns, in its units, of any type. At least three rows.
-        y : array of shape (n,)
-        space : Space, optional
-            Types of the inputs.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError
-            If an option is not allowed, shapes do not match, a value is not a finite number, or there are too few rows.
-        InvalidInputError
-            If inputs do not belong to `space`.
-        """
+    def _check_options(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(f"kind must be one of {sorted(KINDS)}, got {self.kind!r}")
         if self.n_trees < 10:
             raise ValueError(f"n_trees must be at least 10, got {self.n_trees}")
-        table, y = check_training(self, X, y, space, least=3)
-        x = numbers_of(table, space).astype(np.float32)
+
+    def _learn(self, table: Any, y: FloatArray) -> None:
+        x = numbers_of(table, self.space_).astype(np.float32)
         self._scaled = Scaled.of(y)
         z = self._scaled.forward(y)
         forest = KINDS[self.kind](
@@ -124,7 +105,6 @@ class ForestEmulator(Stateful, RegressorMixin, BaseEstimator):
         for tree, rows in enumerate(forest.estimators_samples_):
             unseen[tree, rows] = False
         self._calibrate(z, _each_tree(self._trees, x), unseen)
-        return self
 
     def _calibrate(self, z: FloatArray, values: FloatArray, unseen: NDArray[np.bool_]) -> None:
         # A run that every tree saw is predicted by all; of hundreds of trees there is none.
@@ -138,66 +118,26 @@ class ForestEmulator(Stateful, RegressorMixin, BaseEstimator):
         self._scores = np.sort(np.abs(z - mean) / np.where(scale > 0, scale, 1.0))
         self._held_out, self._held_out_scale = mean, scale
 
-    @overload
-    def predict(self, X: ArrayLike, return_std: Literal[False] = False) -> FloatArray: ...
-    @overload
-    def predict(self, X: ArrayLike, return_std: Literal[True]) -> tuple[FloatArray, FloatArray]: ...
-    def predict(self, X: ArrayLike, return_std: bool = False) -> Any:
-        """Mean, and standard deviation if asked for, of the output at new points.
+    def _answer(self, table: Any, with_std: bool) -> tuple[FloatArray, FloatArray]:
+        mean, scale = self._moments(table)
+        return self._scaled.moments(mean, self._factor(0.95) * scale)
 
-        Parameters
-        ----------
-        X : array or DataFrame of shape (m, d)
-        return_std : bool
+    def _answer_unseen(self) -> tuple[FloatArray, FloatArray]:
+        return self._scaled.moments(self._held_out, self._factor(0.95) * self._held_out_scale)
 
-        Returns
-        -------
-        mean : array of shape (m,)
-        std : array of shape (m,)
-            Only if `return_std`: 1.96 of them are half the calibrated 95% interval.
-        """
-        mean, scale = self._moments(X)
-        mean = self._scaled.backward(mean)
-        return (mean, self._scaled.spread(self._factor(0.95) * scale)) if return_std else mean
-
-    def predict_interval(self, X: ArrayLike, level: float = 0.95) -> tuple[FloatArray, FloatArray]:
-        """Ends of intervals that hold the output with probability `level`.
-
-        Parameters
-        ----------
-        X : array or DataFrame of shape (m, d)
-        level : float
-            In (0, 1).
-
-        Returns
-        -------
-        low, high : array of shape (m,)
-        """
-        if not 0 < level < 1:
-            raise ValueError(f"level must lie in (0, 1), got {level}")
-        mean, scale = self._moments(X)
+    def _ends(self, table: Any, level: float) -> tuple[FloatArray, FloatArray]:
+        mean, scale = self._moments(table)
         half = conformal_quantile(self._scores, level) * scale
         return self._scaled.backward(mean - half), self._scaled.backward(mean + half)
 
     def _factor(self, level: float) -> float:
         return conformal_quantile(self._scores, level) / float(scipy.stats.norm.ppf(0.5 + level / 2))
 
-    def _moments(self, X: ArrayLike) -> tuple[FloatArray, FloatArray]:
-        x = numbers_of(check_new(self, X), self.space_).astype(np.float32)
+    def _moments(self, table: Any) -> tuple[FloatArray, FloatArray]:
+        x = numbers_of(table, self.space_).astype(np.float32)
         parts = [_each_tree(self._trees, x[i : i + CHUNK_ROWS]) for i in range(0, len(x), CHUNK_ROWS)]
         mean = np.concatenate([part.mean(axis=0) for part in parts])
         return mean, np.concatenate([part.std(axis=0) for part in parts]) + self._spread_floor
-
-    def leave_one_out(self) -> tuple[FloatArray, FloatArray]:
-        """Mean and standard deviation at every training point as predicted by the trees that did not see it.
-
-        Returns
-        -------
-        mean, std : array of shape (n,)
-        """
-        check_is_fitted(self)
-        std = self._factor(0.95) * self._held_out_scale
-        return self._scaled.backward(self._held_out), self._scaled.spread(std)
 
 
 def _flat(forest: Any) -> dict[str, NDArray[Any]]:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Self, overload
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, RegressorMixin, clone
-from sklearn.utils.validation import check_is_fitted
+from sklearn.base import clone
 
+from surrogate.emulators.base import TableEmulator
 from surrogate.emulators.gp.gaussian_process import GaussianProcess
-from surrogate.emulators.state import Stateful
-from surrogate.emulators.tables import check_new, check_training_many
+from surrogate.emulators.tables import check_new, check_training_many, fit_on, predict_each
 from surrogate.space import Space
 
 __all__ = ["FunctionalEmulator"]
@@ -79,7 +79,26 @@ class Components:
         return np.asarray(unit * np.sqrt(scaled))
 
 
-class FunctionalEmulator(Stateful, RegressorMixin, BaseEstimator):
+class ManyOutputs(TableEmulator):
+    """Base of the emulators of several numbers a run."""
+
+    emulator: Any
+
+    def _read(self, X: Any, y: Any, space: Space | None) -> tuple[Any, FloatArray]:
+        return check_training_many(self, X, y, space, least=self._least_rows)
+
+    def _fit_each(self, table: Any, columns: FloatArray) -> list[Any]:
+        """One emulator a column."""
+        model = GaussianProcess() if self.emulator is None else self.emulator
+        return [fit_on(clone(model), table, column, self.space_) for column in columns.T]
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+
+class FunctionalEmulator(ManyOutputs):
     """Emulator of an output that is a series or a field: its principal components, each emulated by itself.
 
     Parameters
@@ -106,7 +125,9 @@ class FunctionalEmulator(Stateful, RegressorMixin, BaseEstimator):
     Notes
     -----
     The standard deviation holds what the emulators do not know of the scores and what the components leave out, place
-    by place. Scores are uncorrelated over the runs; they are taken to be independent.
+    by place. Scores are uncorrelated over the runs; they are taken to be independent. A fit needs three rows.
+
+    ``leave_one_out`` leaves the components as they are.
 
     References
     ----------
@@ -123,85 +144,38 @@ class FunctionalEmulator(Stateful, RegressorMixin, BaseEstimator):
     (3, (3, 50))
     """
 
+    _least_rows = 3
+
     def __init__(self, emulator: Any = None, *, explained: float = 0.99999, max_components: int | None = None) -> None:
         self.emulator = emulator
         self.explained = explained
         self.max_components = max_components
 
-    def fit(self, X: ArrayLike, y: ArrayLike, space: Space | None = None) -> Self:
-        """Find components and emulate their scores.
-
-        Parameters
-        ----------
-        X : array or DataFrame of shape (n, d)
-            Numbers; with a `space` a DataFrame of its columns, in its units, of any type. At least three rows.
-        y : array of shape (n, m) for series, (n, a, b, ...) for fields, or list of n equal arrays
-        space : Space, optional
-            Types of the inputs.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError
-            If an option is not allowed, shapes do not match, a value is not a finite number, or there are too few rows.
-        InvalidInputError
-            If inputs do not belong to `space`.
-        """
+    def _check_options(self) -> None:
         if not 0 < self.explained <= 1:
             raise ValueError(f"explained must lie in (0, 1], got {self.explained}")
         if self.max_components is not None and self.max_components < 1:
             raise ValueError(f"max_components must be at least 1, got {self.max_components}")
-        table, outputs = check_training_many(self, X, y, space, least=3)
+
+    def _learn(self, table: Any, outputs: FloatArray) -> None:
         self.output_shape_ = outputs.shape[1:]
         flat = outputs.reshape(len(outputs), -1)
         self._components, scores = Components.of(flat, self.explained, self.max_components)
         self.n_components_ = scores.shape[1]
         self.explained_ = self._components.shares
-        model = GaussianProcess() if self.emulator is None else self.emulator
-        extra = () if space is None else (space,)
-        self.emulators_ = [clone(model).fit(table, score, *extra) for score in scores.T]
-        return self
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
-        return tags
+        self.emulators_ = self._fit_each(table, scores)
 
     def _shaped(self, flat: FloatArray) -> FloatArray:
         return flat.reshape(len(flat), *self.output_shape_)
 
-    def _scores(self, X: ArrayLike) -> tuple[FloatArray, FloatArray]:
-        table = check_new(self, X)
-        found = [emulator.predict(table, return_std=True) for emulator in self.emulators_]
-        return np.column_stack([mean for mean, _ in found]), np.column_stack([std for _, std in found])
+    def _answer(self, table: Any, with_std: bool) -> tuple[FloatArray, FloatArray]:
+        means, stds = predict_each(self.emulators_, table, with_std)
+        mean = self._shaped(self._components.outputs(np.column_stack(means)))
+        return mean, self._shaped(self._components.std(np.column_stack(stds))) if with_std else mean
 
-    @overload
-    def predict(self, X: ArrayLike, return_std: Literal[False] = False) -> FloatArray: ...
-    @overload
-    def predict(self, X: ArrayLike, return_std: Literal[True]) -> tuple[FloatArray, FloatArray]: ...
-    def predict(self, X: ArrayLike, return_std: bool = False) -> Any:
-        """Mean, and standard deviation if asked for, of the output at new points.
-
-        Parameters
-        ----------
-        X : array or DataFrame of shape (r, d)
-        return_std : bool
-
-        Returns
-        -------
-        mean : array of shape (r, m) or (r, a, b, ...)
-        std : array of the same shape
-            Only if `return_std`.
-        """
-        if not return_std:
-            table = check_new(self, X)
-            scores = np.column_stack([emulator.predict(table) for emulator in self.emulators_])
-            return self._shaped(self._components.outputs(scores))
-        mean, std = self._scores(X)
-        return self._shaped(self._components.outputs(mean)), self._shaped(self._components.std(std))
+    def _answer_unseen(self) -> tuple[FloatArray, FloatArray]:
+        means, stds = (np.column_stack(part) for part in zip(*(one.leave_one_out() for one in self.emulators_)))
+        return self._shaped(self._components.outputs(means)), self._shaped(self._components.std(stds))
 
     def draws(self, X: ArrayLike, n: int, rng: int | np.random.Generator | None = None) -> FloatArray:
         """Outputs drawn for new points: whole series or fields, whose places go together.
@@ -219,28 +193,17 @@ class FunctionalEmulator(Stateful, RegressorMixin, BaseEstimator):
         array of shape (n, r, m) or (n, r, a, b, ...)
         """
         generator = np.random.default_rng(rng)
-        mean, std = self._scores(X)
+        found = predict_each(self.emulators_, check_new(self, X), True)
+        mean, std = (np.column_stack(part) for part in found)
         scores = mean + std * generator.standard_normal((n, *mean.shape))
         residuals = self._components.residuals
         runs = generator.integers(len(residuals), size=(n, len(mean)))
         drawn = self._components.mean + scores @ self._components.vectors + residuals[runs]
         return np.asarray(drawn.reshape(n, len(mean), *self.output_shape_))
 
-    def leave_one_out(self) -> tuple[FloatArray, FloatArray]:
-        """Mean and standard deviation of every training output as predicted without it, components as they are.
 
-        Returns
-        -------
-        mean, std : array of shape (n, m) or (n, a, b, ...)
-        """
-        check_is_fitted(self)
-        found = [emulator.leave_one_out() for emulator in self.emulators_]
-        mean, std = (np.column_stack([part[i] for part in found]) for i in (0, 1))
-        return self._shaped(self._components.outputs(mean)), self._shaped(self._components.std(std))
-
-
-class MultiOutput(Stateful, RegressorMixin, BaseEstimator):
-    """Several outputs at once, each with an emulator of its own.
+class MultiOutput(ManyOutputs):
+    """Several outputs at once, each with an emulator of its own; a DataFrame of them gives DataFrames of predictions.
 
     Parameters
     ----------
@@ -267,38 +230,19 @@ class MultiOutput(Stateful, RegressorMixin, BaseEstimator):
     def __init__(self, emulator: Any = None) -> None:
         self.emulator = emulator
 
-    def fit(self, X: ArrayLike, y: Any, space: Space | None = None) -> Self:
-        """Fit one emulator an output.
-
-        Parameters
-        ----------
-        X : array or DataFrame of shape (n, d)
-            Numbers; with a `space` a DataFrame of its columns, in its units, of any type.
-        y : array or DataFrame of shape (n, k)
-        space : Space, optional
-            Types of the inputs.
-
-        Returns
-        -------
-        self
-        """
-        table, outputs = check_training_many(self, X, y, space, least=2)
+    def _read(self, X: Any, y: Any, space: Space | None) -> tuple[Any, FloatArray]:
+        table, outputs = super()._read(X, y, space)
         if outputs.ndim > 2:
             raise ValueError(f"y must have shape (n, k), got {outputs.shape}; for fields use FunctionalEmulator")
         # A column's names are told again by predictions.
         self._labels = [str(name) for name in y.columns] if isinstance(y, pd.DataFrame) else None
+        return table, outputs
+
+    def _learn(self, table: Any, outputs: FloatArray) -> None:
         self._is_flat = outputs.ndim == 1
         columns = outputs.reshape(len(outputs), -1)
         names = self._labels or [str(j) for j in range(columns.shape[1])]
-        model = GaussianProcess() if self.emulator is None else self.emulator
-        extra = () if space is None else (space,)
-        self.emulators_ = {name: clone(model).fit(table, column, *extra) for name, column in zip(names, columns.T)}
-        return self
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
-        return tags
+        self.emulators_ = dict(zip(names, self._fit_each(table, columns)))
 
     def predict(self, X: ArrayLike, return_std: bool = False) -> Any:
         """Mean, and standard deviation if asked for, of the outputs at new points.
@@ -314,26 +258,22 @@ class MultiOutput(Stateful, RegressorMixin, BaseEstimator):
         std : the same
             Only if `return_std`.
         """
-        table = check_new(self, X)
-        index = X.index if isinstance(X, pd.DataFrame) else None
-        if not return_std:
-            return self._table([emulator.predict(table) for emulator in self.emulators_.values()], index)
-        found = [emulator.predict(table, return_std=True) for emulator in self.emulators_.values()]
-        return tuple(self._table([part[i] for part in found], index) for i in (0, 1))
+        mean, std = self._answer(check_new(self, X), return_std)
+        if self._labels is not None and isinstance(X, pd.DataFrame):
+            mean.index = std.index = X.index
+        return (mean, std) if return_std else mean
 
-    def _table(self, columns: list[FloatArray], index: Any = None) -> Any:
+    def _answer(self, table: Any, with_std: bool) -> tuple[Any, Any]:
+        return self._tables(*predict_each(self.emulators_.values(), table, with_std))
+
+    def _answer_unseen(self) -> tuple[Any, Any]:
+        return self._tables(*zip(*(emulator.leave_one_out() for emulator in self.emulators_.values())))
+
+    def _tables(self, means: Sequence[FloatArray], stds: Sequence[FloatArray]) -> tuple[Any, Any]:
+        """Outputs as they came: one array, columns of one, or a table."""
         if self._is_flat:
-            return columns[0]
-        values = np.column_stack(columns)
-        return values if self._labels is None else pd.DataFrame(values, columns=self._labels, index=index)
-
-    def leave_one_out(self) -> Any:
-        """Mean and standard deviation of every training output as predicted without its run.
-
-        Returns
-        -------
-        mean, std : array of shape (n, k), or DataFrame if the outputs were one
-        """
-        check_is_fitted(self)
-        found = [emulator.leave_one_out() for emulator in self.emulators_.values()]
-        return tuple(self._table([part[i] for part in found]) for i in (0, 1))
+            return means[0], stds[0]
+        mean, std = np.column_stack(means), np.column_stack(stds)
+        if self._labels is None:
+            return mean, std
+        return pd.DataFrame(mean, columns=self._labels), pd.DataFrame(std, columns=self._labels)

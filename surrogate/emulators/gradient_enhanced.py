@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Literal, Self, overload
+from typing import Any, Literal, Self
 
 import numpy as np
 import scipy.linalg
 import scipy.optimize
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg.lapack import dpotrf, dpotri
-from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils.validation import check_is_fitted
 
-from surrogate.emulators.state import Stateful
-from surrogate.emulators.tables import Scaled, check_new, check_training
+from surrogate.emulators.base import Emulator
+from surrogate.emulators.tables import Scaled, check_training
 from surrogate.emulators.threads import few_threads
 
 __all__ = ["GradientEnhanced"]
@@ -55,11 +53,14 @@ KERNELS: dict[str, Callable[[FloatArray], tuple[FloatArray, ...]]] = {
 }
 
 
-class GradientEnhanced(Stateful, RegressorMixin, BaseEstimator):
+class GradientEnhanced(Emulator):
     """Gaussian process conditioned on outputs and on their derivatives by the inputs.
 
     An adjoint solver gives all derivatives at about the price of one more run; with d inputs they are worth up to d
     runs.
+
+    ``leave_one_out`` leaves out a run's output and its derivatives; length scales and variance stay as fitted, the
+    constant mean is estimated without the run.
 
     Parameters
     ----------
@@ -128,10 +129,7 @@ class GradientEnhanced(Stateful, RegressorMixin, BaseEstimator):
             If an option is not allowed, shapes do not match, a value is not a finite number, or there are fewer than
             two rows.
         """
-        if self.kernel not in KERNELS:
-            raise ValueError(f"kernel must be one of {sorted(KERNELS)}, got {self.kernel!r}")
-        if self.n_starts < 1:
-            raise ValueError(f"n_starts must be at least 1, got {self.n_starts}")
+        self._check_options()
         x, y = check_training(self, X, y, None)
         n, d = x.shape
         slopes = np.full((n, d), np.nan) if gradients is None else np.asarray(gradients, dtype=float)
@@ -161,6 +159,12 @@ class GradientEnhanced(Stateful, RegressorMixin, BaseEstimator):
         with few_threads(len(self._t)):
             self._optimise()
         return self
+
+    def _check_options(self) -> None:
+        if self.kernel not in KERNELS:
+            raise ValueError(f"kernel must be one of {sorted(KERNELS)}, got {self.kernel!r}")
+        if self.n_starts < 1:
+            raise ValueError(f"n_starts must be at least 1, got {self.n_starts}")
 
     def _optimise(self) -> None:
         d = self._z.shape[1]
@@ -297,50 +301,23 @@ class GradientEnhanced(Stateful, RegressorMixin, BaseEstimator):
             gradient[m] = np.einsum("ij,ij->", inner, own)
         return float(value), gradient
 
-    @overload
-    def predict(self, X: ArrayLike, return_std: Literal[False] = False) -> FloatArray: ...
-    @overload
-    def predict(self, X: ArrayLike, return_std: Literal[True]) -> tuple[FloatArray, FloatArray]: ...
-    def predict(self, X: ArrayLike, return_std: bool = False) -> Any:
-        """Mean, and standard deviation if asked for, of the output at new points.
-
-        Parameters
-        ----------
-        X : array or DataFrame of shape (m, d)
-        return_std : bool
-
-        Returns
-        -------
-        mean : array of shape (m,)
-        std : array of shape (m,)
-            Only if `return_std`.
-        """
-        x = check_new(self, X)
+    def _answer(self, table: Any, with_std: bool) -> tuple[FloatArray, FloatArray]:
         means, variances = [], []
         known = self._known.T.ravel()
-        for start in range(0, len(x), CHUNK_ROWS):
-            z = (x[start : start + CHUNK_ROWS] - self._low) / self._width
+        for start in range(0, len(table), CHUNK_ROWS):
+            z = (table[start : start + CHUNK_ROWS] - self._low) / self._width
             _, k, first, _, _ = self._parts(self._scales, z, self._z)
             blocks = [k, *(-k * first[i] / self._scales[i] for i in self._by)]
             cross = np.hstack(blocks)[:, known]
             means.append(self._mean + cross @ self._weights)
-            if return_std:
+            if with_std:
                 white = scipy.linalg.solve_triangular(self._lower, cross.T, lower=True, check_finite=False)
                 unknown = (1.0 - self._white_ones @ white) ** 2 / self._information
                 variances.append(np.maximum(1.0 - (white**2).sum(axis=0) + unknown, self.nugget_))
-        mean = self._scaled.backward(np.concatenate(means))
-        return (mean, self._scaled.spread(np.sqrt(self._variance * np.concatenate(variances)))) if return_std else mean
+        variance = np.concatenate(variances) if with_std else np.zeros(len(table))
+        return self._scaled.moments(np.concatenate(means), np.sqrt(self._variance * variance))
 
-    def leave_one_out(self) -> tuple[FloatArray, FloatArray]:
-        """Mean and standard deviation at every point as predicted without its output and derivatives.
-
-        Length scales and variance stay as fitted, the constant mean is estimated without the point.
-
-        Returns
-        -------
-        mean, std : array of shape (n,)
-        """
-        check_is_fitted(self)
+    def _answer_unseen(self) -> tuple[FloatArray, FloatArray]:
         inverse, _ = dpotri(self._lower, lower=1)
         inverse = np.tril(inverse) + np.tril(inverse, -1).T
         ones = inverse @ self._ones
@@ -354,4 +331,4 @@ class GradientEnhanced(Stateful, RegressorMixin, BaseEstimator):
             block = np.linalg.pinv(projected[np.ix_(own, own)], hermitian=True)
             mean[i] = self._t[own[0]] - (block @ weights[own])[0]
             std[i] = np.sqrt(self._variance * max(block[0, 0], np.finfo(float).tiny))
-        return self._scaled.backward(mean)[self._group], self._scaled.spread(std)[self._group]
+        return self._scaled.moments(mean[self._group], std[self._group])

@@ -8,11 +8,9 @@ from typing import Any, Literal, Self, overload
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils.validation import check_is_fitted
 
+from surrogate.emulators.base import Emulator
 from surrogate.emulators.gp.inputs import Inputs
-from surrogate.emulators.state import Stateful
 from surrogate.emulators.tables import Scaled, check_new, check_training
 from surrogate.emulators.trended import TrendedProcess, check_kernel
 from surrogate.space import Space
@@ -26,12 +24,14 @@ IntArray = NDArray[np.int64]
 AUTO_KERNELS = ("matern52", "squared_exponential")
 
 
-class MultiFidelity(Stateful, RegressorMixin, BaseEstimator):
+class MultiFidelity(Emulator):
     """Gaussian process of the truest simulator that learns from cheaper, less true ones.
 
     Level 0 is the truest. Each level is the next cheaper one times a factor, plus a Gaussian process for what differs:
     f_l(x) = scale_l f_{l+1}(x) + difference_l(x). Levels are fitted from the cheapest up, each on the prediction of the
     one below; designs need not be nested.
+
+    ``leave_one_out`` is of the runs of level 0; hyper-parameters, and all runs of cheaper levels, stay.
 
     Parameters
     ----------
@@ -112,10 +112,7 @@ class MultiFidelity(Stateful, RegressorMixin, BaseEstimator):
         InvalidInputError
             If inputs do not belong to `space`.
         """
-        if self.kernel != "auto":
-            check_kernel(self.kernel)
-        if self.trend not in ("constant", "linear"):
-            raise ValueError(f"trend must be 'constant' or 'linear', got {self.trend!r}")
+        self._check_options()
         tables, outputs = [], []
         for x, own in self._by_level(X, y, level):
             table, checked = check_training(self, x, own, space)
@@ -133,6 +130,12 @@ class MultiFidelity(Stateful, RegressorMixin, BaseEstimator):
         self.scales_ = np.array([process.coefficients[-1] for process in self._processes[:-1]])
         self.kernels_ = [process.kernel for process in self._processes]
         return self
+
+    def _check_options(self) -> None:
+        if self.kernel != "auto":
+            check_kernel(self.kernel)
+        if self.trend not in ("constant", "linear"):
+            raise ValueError(f"trend must be 'constant' or 'linear', got {self.trend!r}")
 
     def _by_level(self, X: Any, y: Any, level: ArrayLike | str | None) -> list[tuple[Any, Any]]:
         """Inputs and outputs of each level."""
@@ -221,26 +224,19 @@ class MultiFidelity(Stateful, RegressorMixin, BaseEstimator):
         std : array of shape (m,)
             Only if `return_std`.
         """
-        table = check_new(self, X)
+        mean, std = self._answer(check_new(self, X), return_std, level)
+        return (mean, std) if return_std else mean
+
+    def _answer(self, table: Any, with_std: bool, level: int = 0) -> tuple[FloatArray, FloatArray]:
         if not 0 <= level < self.n_levels_:
             raise ValueError(f"level must lie in 0 to {self.n_levels_ - 1}, got {level}")
-        mean, variance = self._predict_level(level, self._inputs.scaled(table), with_variance=return_std)
-        mean = self._scaled.backward(mean)
-        return (mean, self._scaled.spread(np.sqrt(variance))) if return_std else mean
+        mean, variance = self._predict_level(level, self._inputs.scaled(table), with_variance=with_std)
+        return self._scaled.moments(mean, np.sqrt(variance))
 
-    def leave_one_out(self) -> tuple[FloatArray, FloatArray]:
-        """Mean and standard deviation at every run of level 0 as predicted without it.
-
-        Hyper-parameters, and all runs of cheaper levels, stay.
-
-        Returns
-        -------
-        mean, std : array of shape (n_0,)
-        """
-        check_is_fitted(self)
+    def _answer_unseen(self) -> tuple[FloatArray, FloatArray]:
         process = self._processes[0]
         mean, variance = process.leave_one_out()
         if self.n_levels_ > 1:
             uncertain = self._below(0, process.posterior.problem.z, with_variance=True)[1]
             variance = variance + process.coefficients[-1] ** 2 * uncertain
-        return self._scaled.backward(mean)[self._group], self._scaled.spread(np.sqrt(variance))[self._group]
+        return self._scaled.moments(mean[self._group], np.sqrt(variance)[self._group])

@@ -253,27 +253,20 @@ def hyperbolic_indices(
     .. [1] G. Blatman, B. Sudret, "Adaptive sparse polynomial chaos expansion based on least angle regression", Journal
        of Computational Physics 230(6), 2011, eq. 14.
     """
-    d = len(degrees)
-    budget = degree**q * (1 + 1e-12)
-    costs = [np.asarray(own[1:], dtype=float) ** q for own in degrees]
-    terms: list[tuple[tuple[int, int], ...]] = []
-    stack: list[tuple[int, float, tuple[tuple[int, int], ...]]] = [(0, budget, ())]
-    while stack:
-        first, left, term = stack.pop()
-        terms.append(term)
-        if len(terms) > limit:
+    # Input by input: every product so far with every function of the next one that its budget allows.
+    indices = np.zeros((1, 0), dtype=np.int64)
+    left = np.array([degree**q * (1 + 1e-12)])
+    for own in degrees:
+        remaining = left[:, None] - np.append(0.0, np.asarray(own[1:], dtype=float) ** q)
+        allowed = remaining >= 0
+        if max_interaction is not None:
+            allowed[(indices > 0).sum(axis=1) >= max_interaction, 1:] = False
+        rows, functions = np.nonzero(allowed)
+        if len(rows) > limit:
             return None
-        if max_interaction is not None and len(term) >= max_interaction:
-            continue
-        for j in range(first, d):
-            for k in np.flatnonzero(costs[j] <= left):
-                stack.append((j + 1, left - float(costs[j][k]), (*term, (j, int(k) + 1))))
-    out = np.zeros((len(terms), d), dtype=np.int64)
-    for i, term in enumerate(terms):
-        for j, own in term:
-            out[i, j] = own
-    total = np.array([sum(degrees[j][k] for j, k in term) for term in terms])
-    return out[np.lexsort((*out.T, (out > 0).sum(axis=1), total))]
+        indices, left = np.column_stack([indices[rows], functions]), remaining[rows, functions]
+    total = np.sum([own[used] for own, used in zip(degrees, indices.T)], axis=0)
+    return indices[np.lexsort((*indices.T, (indices > 0).sum(axis=1), total))]
 
 
 def products(functions: list[Functions], columns: list[Any], indices: IntArray) -> FloatArray:

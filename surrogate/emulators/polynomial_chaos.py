@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, Self, overload
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 import scipy.linalg
-from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, RegressorMixin
+from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from surrogate.emulators.base import TableEmulator
 from surrogate.emulators.orthogonal import (
     MAX_DEGREE,
     functions_of_space,
@@ -20,10 +20,8 @@ from surrogate.emulators.orthogonal import (
     observed,
     products,
 )
-from surrogate.emulators.state import Stateful
-from surrogate.emulators.tables import Scaled, check_new, check_training, columns_of, fold_of_each
+from surrogate.emulators.tables import Scaled, columns_of, fold_of_each
 from surrogate.emulators.threads import few_threads
-from surrogate.space import Space
 
 __all__ = ["PolynomialChaos"]
 
@@ -246,7 +244,7 @@ class _LeastAngle:
         return np.asarray(chosen)
 
 
-class PolynomialChaos(Stateful, RegressorMixin, BaseEstimator):
+class PolynomialChaos(TableEmulator):
     """Sparse regression on orthonormal polynomials, averaged over truncations by their cross-validation error.
 
     Candidate terms are products of polynomials up to a degree in the q-norm. Terms are taken in one by one; how many,
@@ -295,7 +293,12 @@ class PolynomialChaos(Stateful, RegressorMixin, BaseEstimator):
 
     Notes
     -----
-    Without a `space` inputs count as uniform between their smallest and largest value.
+    Without a `space` inputs count as uniform between their smallest and largest value. A fit needs three rows.
+
+    The standard deviation is the cross-validated error, larger where the regression had few runs (its leverage).
+
+    ``leave_one_out`` predicts each run without its fold, terms selected anew in the fold's complement: leaving out one
+    run with the terms fixed would be quicker and far too optimistic.
 
     References
     ----------
@@ -311,6 +314,8 @@ class PolynomialChaos(Stateful, RegressorMixin, BaseEstimator):
     >>> pce.predict([[0.5, 0.5]]).round(4)
     array([1.5625])
     """
+
+    _least_rows = 3
 
     def __init__(
         self,
@@ -333,32 +338,9 @@ class PolynomialChaos(Stateful, RegressorMixin, BaseEstimator):
         self.max_interaction = max_interaction
         self.rng = rng
 
-    def fit(self, X: ArrayLike, y: ArrayLike, space: Space | None = None) -> Self:
-        """Choose terms and their coefficients.
-
-        Parameters
-        ----------
-        X : array or DataFrame of shape (n, d)
-            Numbers; with a `space` a DataFrame of its columns, in its units, of any type. At least three rows.
-        y : array of shape (n,)
-        space : Space, optional
-            Types and distributions of the inputs.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError
-            If an option is not allowed, shapes do not match, a value is not a finite number, or there are too few rows.
-        InvalidInputError
-            If inputs do not belong to `space`.
-        """
-        self._check_options()
-        table, y = check_training(self, X, y, space, least=3)
+    def _learn(self, table: Any, y: FloatArray) -> None:
         columns = columns_of(table)
-        self._functions = observed(table) if space is None else functions_of_space(space)
+        self._functions = observed(table) if self.space_ is None else functions_of_space(self.space_)
         self._scaled = Scaled.of(y)
         n = len(y)
         folds = min(n, self.folds or (10 if n <= TEN_FOLDS_ROWS else 5))
@@ -371,7 +353,6 @@ class PolynomialChaos(Stateful, RegressorMixin, BaseEstimator):
                 self._fit_scaled(columns, z, fold)
             else:
                 self._fit_part(columns, z, fold)
-        return self
 
     def _check_options(self) -> None:
         qs = np.atleast_1d(np.asarray(self.q, dtype=float))
@@ -512,48 +493,20 @@ class PolynomialChaos(Stateful, RegressorMixin, BaseEstimator):
         with np.errstate(over="ignore", under="ignore"):
             self.variance_ = float((self.coefficients_[1:] ** 2).sum())
 
-    @overload
-    def predict(self, X: ArrayLike, return_std: Literal[False] = False) -> FloatArray: ...
-    @overload
-    def predict(self, X: ArrayLike, return_std: Literal[True]) -> tuple[FloatArray, FloatArray]: ...
-    def predict(self, X: ArrayLike, return_std: bool = False) -> Any:
-        """Mean, and standard deviation if asked for, of the output at new points.
+    def _answer(self, table: Any, with_std: bool) -> tuple[FloatArray, FloatArray]:
+        columns = columns_of(table)
+        mean = products(self._functions, columns, self.indices_) @ self._scaled_coefficients
+        std = self._noise * self._lever_factor(columns) if with_std else np.zeros_like(mean)
+        return self._scaled.moments(mean, std)
 
-        Parameters
-        ----------
-        X : array or DataFrame of shape (m, d)
-        return_std : bool
-
-        Returns
-        -------
-        mean : array of shape (m,)
-        std : array of shape (m,)
-            Only if `return_std`: the cross-validated error, larger where the regression had few runs (its leverage).
-        """
-        columns = columns_of(check_new(self, X))
-        mean = self._scaled.backward(products(self._functions, columns, self.indices_) @ self._scaled_coefficients)
-        if not return_std:
-            return mean
-        return mean, self._scaled.spread(self._noise * self._lever_factor(columns))
+    def _answer_unseen(self) -> tuple[FloatArray, FloatArray]:
+        return self._scaled.moments(self._held_out, self._held_out_std)
 
     def _lever_factor(self, columns: list[Any]) -> FloatArray:
         """How much larger than the noise the error at new points is, since coefficients are uncertain."""
         values = products(self._functions, columns, self._lever_indices)
         solved = scipy.linalg.solve_triangular(self._lever_triangle, values.T, trans=1, check_finite=False)
         return np.asarray(np.sqrt(1.0 + np.einsum("km,km->m", solved, solved)))
-
-    def leave_one_out(self) -> tuple[FloatArray, FloatArray]:
-        """Mean and standard deviation at every training point as predicted without its fold.
-
-        Terms are selected anew in each fold's complement: leaving out one point with the terms fixed would be quicker
-        and far too optimistic.
-
-        Returns
-        -------
-        mean, std : array of shape (n,)
-        """
-        check_is_fitted(self)
-        return self._scaled.backward(self._held_out), self._scaled.spread(self._held_out_std)
 
     def sobol_indices(self) -> pd.DataFrame:
         """First-order and total Sobol indices, exact for the fitted polynomial and the inputs' distribution.

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self, overload
+from typing import Any
 
 import numpy as np
 import scipy.linalg
-from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, RegressorMixin, clone
-from sklearn.utils.validation import check_is_fitted
+from numpy.typing import NDArray
+from sklearn.base import clone
 
+from surrogate.emulators.base import TableEmulator
 from surrogate.emulators.gp.inputs import Inputs
 from surrogate.emulators.orthogonal import products
 from surrogate.emulators.polynomial_chaos import PolynomialChaos
-from surrogate.emulators.state import Stateful
-from surrogate.emulators.tables import check_new, check_training, columns_of
+from surrogate.emulators.tables import columns_of, named
 from surrogate.emulators.trended import TrendedProcess, check_kernel
-from surrogate.space import Space
 
 __all__ = ["PolynomialKriging"]
 
@@ -27,7 +25,7 @@ IntArray = NDArray[np.int64]
 TREND_SHARE = 0.4
 
 
-class PolynomialKriging(Stateful, RegressorMixin, BaseEstimator):
+class PolynomialKriging(TableEmulator):
     """Gaussian process on a trend of the terms that a sparse polynomial chaos expansion selects.
 
     Parameters
@@ -55,8 +53,8 @@ class PolynomialKriging(Stateful, RegressorMixin, BaseEstimator):
 
     Notes
     -----
-    Each fold's complement selects its own terms. The closed form of leave-one-out would leave the terms as they were
-    selected with all runs, and be far too optimistic.
+    In ``leave_one_out`` each fold's complement selects its own terms. The closed form would leave the terms as they
+    were selected with all runs, and be far too optimistic. A fit needs three rows.
 
     References
     ----------
@@ -71,6 +69,8 @@ class PolynomialKriging(Stateful, RegressorMixin, BaseEstimator):
     True
     """
 
+    _least_rows = 3
+
     def __init__(
         self,
         *,
@@ -84,37 +84,17 @@ class PolynomialKriging(Stateful, RegressorMixin, BaseEstimator):
         self.nugget = nugget
         self.n_starts = n_starts
 
-    def fit(self, X: ArrayLike, y: ArrayLike, space: Space | None = None) -> Self:
-        """Select the trend, choose hyper-parameters and factorise.
-
-        Parameters
-        ----------
-        X : array or DataFrame of shape (n, d)
-            Numbers; with a `space` a DataFrame of its columns, in its units, of any type. At least three rows.
-        y : array of shape (n,)
-        space : Space, optional
-            Types and distributions of the inputs.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError
-            If an option is not allowed, shapes do not match, a value is not a finite number, or there are too few rows.
-        InvalidInputError
-            If inputs do not belong to `space`.
-        """
+    def _check_options(self) -> None:
         check_kernel(self.kernel)
         if self.polynomial is not None and self.polynomial.validation != "folds":
             raise ValueError("polynomial must have validation='folds': by these the kriging is validated, too")
-        table, y = check_training(self, X, y, space, least=3)
-        model = PolynomialChaos(average=False) if self.polynomial is None else clone(self.polynomial)
-        return self._fit_on(model.fit(X, y, space), table, y)
 
-    def _fit_on(self, polynomial: PolynomialChaos, table: Any, y: FloatArray) -> Self:
-        """Fit with a polynomial that was fitted to the same data."""
+    def _learn(self, table: Any, y: FloatArray) -> None:
+        polynomial = PolynomialChaos(average=False) if self.polynomial is None else clone(self.polynomial)
+        self._learn_on(polynomial.fit(named(self, table), y, self.space_), table, y)
+
+    def _learn_on(self, polynomial: PolynomialChaos, table: Any, y: FloatArray) -> None:
+        """Learn with a polynomial that was fitted to the same data."""
         self.polynomial_ = polynomial
         columns = columns_of(table)
         self._inputs, z = Inputs.of(table, self.space_)
@@ -128,7 +108,6 @@ class PolynomialKriging(Stateful, RegressorMixin, BaseEstimator):
         basis = self._basis(columns, self.indices_)
         self._process = TrendedProcess.fit(z[kept], t[kept], basis[kept], (self.kernel,), self.nugget, self.n_starts)
         self._validate(columns, z, t)
-        return self
 
     def _basis(self, columns: list[Any], indices: IntArray) -> FloatArray:
         return products(self.polynomial_._functions, columns, indices)
@@ -149,39 +128,13 @@ class PolynomialKriging(Stateful, RegressorMixin, BaseEstimator):
         self.inflation_ = float(max(1.0, np.sqrt((((t - mean) / std) ** 2).mean())))
         self._held_out, self._held_out_std = mean, self.inflation_ * std
 
-    @overload
-    def predict(self, X: ArrayLike, return_std: Literal[False] = False) -> FloatArray: ...
-    @overload
-    def predict(self, X: ArrayLike, return_std: Literal[True]) -> tuple[FloatArray, FloatArray]: ...
-    def predict(self, X: ArrayLike, return_std: bool = False) -> Any:
-        """Mean, and standard deviation if asked for, of the output at new points.
-
-        Parameters
-        ----------
-        X : array or DataFrame of shape (m, d)
-        return_std : bool
-
-        Returns
-        -------
-        mean : array of shape (m,)
-        std : array of shape (m,)
-            Only if `return_std`.
-        """
-        table = check_new(self, X)
+    def _answer(self, table: Any, with_std: bool) -> tuple[FloatArray, FloatArray]:
         z, basis = self._inputs.scaled(table), self._basis(columns_of(table), self.indices_)
-        mean, variance = self._process.predict(z, basis, with_variance=return_std)
-        mean = self._scaled.backward(mean)
-        return (mean, self._scaled.spread(self.inflation_ * np.sqrt(variance))) if return_std else mean
+        mean, variance = self._process.predict(z, basis, with_variance=with_std)
+        return self._scaled.moments(mean, self.inflation_ * np.sqrt(variance))
 
-    def leave_one_out(self) -> tuple[FloatArray, FloatArray]:
-        """Mean and standard deviation at every training point as predicted without its fold, trend selected anew.
-
-        Returns
-        -------
-        mean, std : array of shape (n,)
-        """
-        check_is_fitted(self)
-        return self._scaled.backward(self._held_out), self._scaled.spread(self._held_out_std)
+    def _answer_unseen(self) -> tuple[FloatArray, FloatArray]:
+        return self._scaled.moments(self._held_out, self._held_out_std)
 
 
 def _independent(

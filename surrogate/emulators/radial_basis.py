@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, Self, overload
+from typing import Any, Literal
 
 import numpy as np
 import scipy.linalg
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy.linalg.lapack import dpotrf
 from scipy.special import xlogy
-from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils.validation import check_is_fitted
 
+from surrogate.emulators.base import TableEmulator
 from surrogate.emulators.gp.inputs import Inputs
-from surrogate.emulators.state import Stateful
-from surrogate.emulators.tables import Scaled, check_new, check_training
+from surrogate.emulators.tables import Scaled
 from surrogate.emulators.threads import few_threads
-from surrogate.space import Space
 
 __all__ = ["RadialBasis"]
 
@@ -123,7 +120,7 @@ class Solved:
         return self.coefficients[: len(self.points)] / diagonal, 1.0 / diagonal
 
 
-class RadialBasis(Stateful, RegressorMixin, BaseEstimator):
+class RadialBasis(TableEmulator):
     """Radial basis functions with a polynomial tail; function, shape and smoothing by closed-form leave-one-out.
 
     Parameters
@@ -152,6 +149,9 @@ class RadialBasis(Stateful, RegressorMixin, BaseEstimator):
     The standard deviation is the power function, which says how far the points leave a place undetermined, times the
     root mean square of the leave-one-out errors over theirs.
 
+    Of repeated points the mean output counts; ``leave_one_out`` leaves out all copies of one. Function, shape and
+    smoothing stay as chosen there.
+
     References
     ----------
     .. [1] S. Rippa, "An algorithm for selecting a good value for the parameter c in radial basis function
@@ -178,42 +178,6 @@ class RadialBasis(Stateful, RegressorMixin, BaseEstimator):
         self.smoothing = smoothing
         self.degree = degree
 
-    def fit(self, X: ArrayLike, y: ArrayLike, space: Space | None = None) -> Self:
-        """Choose and solve.
-
-        Parameters
-        ----------
-        X : array or DataFrame of shape (n, d)
-            Numbers; with a `space` a DataFrame of its columns, in its units, of any type. At least two rows. Of
-            repeated rows the mean output counts.
-        y : array of shape (n,)
-        space : Space, optional
-            Types of the inputs.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError
-            If an option is not allowed, shapes do not match, a value is not a finite number, or there are too few rows.
-        InvalidInputError
-            If inputs do not belong to `space`.
-        """
-        self._check_options()
-        table, y = check_training(self, X, y, space)
-        self._inputs, z = Inputs.of(table, space)
-        points, self._group = np.unique(z, axis=0, return_inverse=True)
-        self._group = self._group.ravel()
-        self._scaled = Scaled.of(y)
-        counts = np.bincount(self._group)
-        t = np.bincount(self._group, self._scaled.forward(y)) / counts
-        with few_threads(len(points)):
-            self._solved = self._best(points, t)
-        self._tell(t)
-        return self
-
     def _check_options(self) -> None:
         if self.kernel != "auto" and self.kernel not in FUNCTIONS:
             raise ValueError(f"kernel must be 'auto' or one of {sorted(FUNCTIONS)}, got {self.kernel!r}")
@@ -223,6 +187,17 @@ class RadialBasis(Stateful, RegressorMixin, BaseEstimator):
             raise ValueError(f"smoothing must be 'auto' or not negative, got {self.smoothing}")
         if self.degree is not None and self.degree not in (-1, 0, 1, 2):
             raise ValueError(f"degree must be -1, 0, 1 or 2, got {self.degree}")
+
+    def _learn(self, table: Any, y: FloatArray) -> None:
+        self._inputs, z = Inputs.of(table, self.space_)
+        points, self._group = np.unique(z, axis=0, return_inverse=True)
+        self._group = self._group.ravel()
+        self._scaled = Scaled.of(y)
+        counts = np.bincount(self._group)
+        t = np.bincount(self._group, self._scaled.forward(y)) / counts
+        with few_threads(len(points)):
+            self._solved = self._best(points, t)
+        self._tell(t)
 
     def _best(self, points: FloatArray, t: FloatArray) -> Solved:
         n, d = points.shape
@@ -253,46 +228,17 @@ class RadialBasis(Stateful, RegressorMixin, BaseEstimator):
         self._noise = float(np.sqrt((error**2 / power).mean()))
         self._left_out = (t - error)[self._group], (self._noise * np.sqrt(power))[self._group]
 
-    @overload
-    def predict(self, X: ArrayLike, return_std: Literal[False] = False) -> FloatArray: ...
-    @overload
-    def predict(self, X: ArrayLike, return_std: Literal[True]) -> tuple[FloatArray, FloatArray]: ...
-    def predict(self, X: ArrayLike, return_std: bool = False) -> Any:
-        """Mean, and standard deviation if asked for, of the output at new points.
-
-        Parameters
-        ----------
-        X : array or DataFrame of shape (m, d)
-        return_std : bool
-
-        Returns
-        -------
-        mean : array of shape (m,)
-        std : array of shape (m,)
-            Only if `return_std`.
-        """
-        table = check_new(self, X)
+    def _answer(self, table: Any, with_std: bool) -> tuple[FloatArray, FloatArray]:
         z = self._inputs.scaled(table)
         with few_threads(len(self._solved.points)):
             parts = [
-                self._solved.predict(z[i : i + CHUNK_ROWS], with_power=return_std) for i in range(0, len(z), CHUNK_ROWS)
+                self._solved.predict(z[i : i + CHUNK_ROWS], with_power=with_std) for i in range(0, len(z), CHUNK_ROWS)
             ]
-        mean = self._scaled.backward(np.concatenate([value for value, _ in parts]))
-        if not return_std:
-            return mean
-        return mean, self._scaled.spread(self._noise * np.sqrt(np.concatenate([power for _, power in parts])))
+        value, power = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
+        return self._scaled.moments(value, self._noise * np.sqrt(power))
 
-    def leave_one_out(self) -> tuple[FloatArray, FloatArray]:
-        """Mean and standard deviation at every training point as predicted from the others.
-
-        Function, shape and smoothing stay as chosen. Of a repeated point all copies are left out.
-
-        Returns
-        -------
-        mean, std : array of shape (n,)
-        """
-        check_is_fitted(self)
-        return self._scaled.backward(self._left_out[0]), self._scaled.spread(self._left_out[1])
+    def _answer_unseen(self) -> tuple[FloatArray, FloatArray]:
+        return self._scaled.moments(*self._left_out)
 
 
 def _radial(name: str, shape: float, a: FloatArray, b: FloatArray) -> FloatArray:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy.special
 import scipy.stats
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted, check_X_y, validate_data
@@ -20,8 +22,12 @@ __all__ = [
     "check_training_many",
     "columns_of",
     "conformal_quantile",
+    "fit_on",
     "fold_of_each",
+    "named",
+    "normal_mass",
     "numbers_of",
+    "predict_each",
 ]
 
 FloatArray = NDArray[np.float64]
@@ -74,6 +80,27 @@ def check_new(estimator: Any, X: Any) -> Any:
     if estimator.space_ is None:
         return validate_data(estimator, X, dtype=np.float64, reset=False)
     return estimator.space_.validate(X)
+
+
+def fit_on(model: Any, table: Any, y: FloatArray, space: Space | None) -> Any:
+    """A model fitted, which need not know of spaces where there is none."""
+    return model.fit(table, y) if space is None else model.fit(table, y, space)
+
+
+def predict_each(models: Iterable[Any], table: Any, with_std: bool) -> tuple[list[FloatArray], list[FloatArray]]:
+    """Means and standard deviations (zeros unless `with_std`) by several emulators."""
+    if not with_std:
+        means = [model.predict(table) for model in models]
+        return means, [np.zeros_like(mean) for mean in means]
+    found = [model.predict(table, return_std=True) for model in models]
+    return [mean for mean, _ in found], [std for _, std in found]
+
+
+def named(estimator: Any, table: Any) -> Any:
+    """Checked inputs with the names of the columns, if they had any."""
+    if isinstance(table, pd.DataFrame) or not hasattr(estimator, "feature_names_in_"):
+        return table
+    return pd.DataFrame(table, columns=estimator.feature_names_in_)
 
 
 def columns_of(table: Any) -> list[Any]:
@@ -143,6 +170,19 @@ class Scaled:
     def spread(self, std: FloatArray) -> FloatArray:
         """Standard deviations of outputs of scaled ones."""
         return np.asarray((self.unit * self.scale) * std)
+
+    def moments(self, mean: FloatArray, std: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Mean and standard deviation of outputs whose scaled ones have these."""
+        return self.backward(mean), self.spread(std)
+
+
+def normal_mass(mean: FloatArray, std: FloatArray, low: float, high: float) -> FloatArray:
+    """Probability of normal variables between two thresholds, which may be infinite."""
+    # Of constant outputs not even rounding may be left.
+    spread = np.maximum(std, np.finfo(float).tiny)
+    with np.errstate(over="ignore"):
+        share = scipy.special.ndtr((high - mean) / spread) - scipy.special.ndtr((low - mean) / spread)
+    return np.asarray(np.maximum(share, 0.0))
 
 
 def conformal_quantile(scores: FloatArray, level: float) -> float:

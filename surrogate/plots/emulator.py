@@ -17,6 +17,7 @@ __all__ = [
     "plot_residual_quantiles",
     "plot_residuals",
     "plot_series",
+    "plot_slice",
     "plot_weights",
 ]
 
@@ -160,6 +161,50 @@ def plot_residual_quantiles(table: pd.DataFrame, ax: Axes | None = None) -> Axes
     ax.plot(ends, ends, color="0.6", linewidth=1, zorder=0)
     ax.plot(expected, found, "o", color=LINE, markersize=3)
     ax.set(xlabel="normal quantile", ylabel="residual in standard deviations")
+    return ax
+
+
+def plot_slice(
+    values: ArrayLike,
+    mean: ArrayLike,
+    std: ArrayLike,
+    label: str = "input",
+    at: int | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """An emulator along one input: mean and 95% interval, as steps of a category or as a line.
+
+    Parameters
+    ----------
+    values : array of shape (k,)
+        Of the input, in order.
+    mean, std : array of shape (k,)
+    label : str
+        Name and unit of the input.
+    at : int, optional
+        Marks this one of the values.
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+    """
+    ax = axes(ax)
+    values = np.asarray(values)
+    mean, half = np.asarray(mean, dtype=float), 1.96 * np.asarray(std, dtype=float)
+    named = values.dtype == object and not all(isinstance(v, (int, float, np.number)) for v in values)
+    places = np.arange(len(values), dtype=float) if named else values.astype(float)
+    if named:
+        ax.errorbar(places, mean, yerr=half, fmt="o", color=LINE, ecolor=SHADE, elinewidth=6, markersize=4)
+        ax.set_xticks(places, [str(v) for v in values])
+        ax.set_xlim(-0.5, len(values) - 0.5)
+    else:
+        ax.fill_between(places, mean - half, mean + half, color=SHADE, linewidth=0)
+        ax.plot(places, mean, color=LINE)
+        ax.margins(x=0)
+    if at is not None:
+        ax.axvline(places[at], color="0.6", linewidth=0.8, zorder=0)
+    ax.set_xlabel(label)
     return ax
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import re
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as MplFigure
@@ -18,7 +20,7 @@ from surrogate.conditions import Condition
 from surrogate.optimize.result import Optimum
 from surrogate.runs.records import Runs
 
-__all__ = ["Asked", "Choice", "Figure", "Section", "Table", "Text", "new_axes"]
+__all__ = ["Asked", "Block", "Figure", "Live", "Report", "Section", "Table", "Text", "new_axes", "packed"]
 
 FIGURE_SIZE = (6.0, 4.0)
 
@@ -103,19 +105,25 @@ class Figure:
 
 
 @dataclass(frozen=True, eq=False)
-class Choice:
-    """One of several things that the section's figures can show; a script lets the reader choose another.
+class Live:
+    """What the reader can change where scripts run; the section's figures show it as it is without them.
 
     Attributes
     ----------
+    script : str
+        Name of the template that does it, without ``.js``.
     told : str
-        The one that the figures show as they are, in words.
+        What the figures show as they are, in words; the script tells there what it shows instead.
     data : mapping
-        What the script needs for all of them, JSON-ready.
+        What the script needs, JSON-ready.
     """
 
+    script: str
     told: str
     data: Mapping[str, Any]
+
+
+Block = Text | Table | Figure | Live
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,13 +137,13 @@ class Section:
     title : str
     lead : str
         Its result in a sentence or two; the page's summary is made of these.
-    blocks : sequence of Text, Table, Figure and Choice
+    blocks : sequence of Text, Table, Figure and Live
     """
 
     anchor: str
     title: str
     lead: str
-    blocks: Sequence[Text | Table | Figure | Choice]
+    blocks: Sequence[Block]
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,6 +164,21 @@ class Asked:
     def interest(self) -> str:
         """The condition in words."""
         return " and ".join(map(str, self.conditions))
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """Everything that is told, before it is a page or a file for another program."""
+
+    title: str
+    date: str
+    problems: Sequence[str]
+    sections: Sequence[Section]
+
+
+def packed(array: Any) -> str:
+    """Numbers as little-endian doubles in base64, for a script."""
+    return base64.b64encode(np.ascontiguousarray(array, dtype="<f8").tobytes()).decode()
 
 
 def new_axes(width: float = FIGURE_SIZE[0], height: float = FIGURE_SIZE[1]) -> Axes:

@@ -1,24 +1,22 @@
-"""The report: one self-contained HTML file, complete without JavaScript and without a network."""
+"""The report: what was asked, told section by section, in the format of the file's ending."""
 
 from __future__ import annotations
 
-import base64
 import datetime
-import hashlib
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import matplotlib as mpl
 import pandas as pd
 
 from surrogate.conditions import Condition, parse_conditions
 from surrogate.errors import did_you_mean
 from surrogate.optimize.result import Optimum
-from surrogate.reports.content import SVG_STYLE, Asked, Choice, Figure, Table, Text
+from surrogate.reports.content import SVG_STYLE, Asked, Report, Section
+from surrogate.reports.formats import FORMATS
 from surrogate.reports.sections import SECTIONS
 from surrogate.runs.records import Runs
 
@@ -38,13 +36,14 @@ def report(
     title: str = "",
     question: str = "",
     problems: Sequence[str] = (),
+    sections: Sequence[Callable[[Asked], Section | None]] = (),
 ) -> Path:
-    """Write a report of a study as one HTML file.
+    """Write a report of a study: one HTML page, or the same as Markdown or JSON.
 
     Parameters
     ----------
     path : str or Path
-        The file to write; replaced as a whole if it exists.
+        The file to write; replaced as a whole if it exists. Its ending, ``.html``, ``.md`` or ``.json``, is the format.
     runs : Runs, optional
         Needed for emulators and boxes, whose runs they are.
     emulator : fitted emulator, or mapping of output to fitted emulator, optional
@@ -63,6 +62,9 @@ def report(
         Heading, and what the study wants to know in a sentence or two.
     problems : sequence of str
         What could not be done, to be told at the top.
+    sections : sequence of callables, optional
+        Sections of your own, told before the last one, versions: from ``surrogate.reports.content.Asked``, what this
+        function was given, to a ``Section`` of texts, tables and figures, or None.
 
     Returns
     -------
@@ -72,13 +74,15 @@ def report(
     Raises
     ------
     ValueError
-        If an emulator belongs to no output, or there is nothing to report on.
+        If an emulator belongs to no output, there is nothing to report on, or the ending stands for no format.
     FileNotFoundError
         If the folder does not exist.
     """
     file = Path(path)
     if not file.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {file.parent} for the report {file.name}")
+    if file.suffix.lower() not in FORMATS:
+        raise ValueError(f"{file.name!r} must end in one of {', '.join(FORMATS)}: these are the formats")
     if runs is None and student is None and optimum is None:
         raise ValueError("there is nothing to report on: pass runs=, optimum= or student=")
     if runs is None and (emulator is not None or boxes is not None):
@@ -94,20 +98,12 @@ def report(
         conditions=() if of_interest is None else parse_conditions(of_interest),
         problems=tuple(problems),
     )
+    makers = (*SECTIONS[:-1], *sections, SECTIONS[-1])
     with mpl.rc_context(SVG_STYLE):
-        sections = [section for make in SECTIONS if (section := make(asked)) is not None]
-    environment = _environment()
-    script = environment.get_template("choice.js").render()
-    text = environment.get_template("page.html.j2").render(
-        title=title or _title(asked),
-        date=datetime.date.today().isoformat(),
-        problems=asked.problems,
-        sections=sections,
-        script=script,
-        # Browsers run this script and no other, whatever text came into the page.
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-    )
-    _replace(file, text)
+        told = [section for make in makers if (section := make(asked)) is not None]
+    title = title or _title(asked)
+    content = Report(title, datetime.date.today().isoformat(), asked.problems, told)
+    _replace(file, FORMATS[file.suffix.lower()](content))
     return file
 
 
@@ -132,21 +128,6 @@ def _by_output(emulator: Any, runs: Runs) -> dict[str, Any]:
         if name not in scalars:
             raise ValueError(f"emulator: no scalar output {name!r}; {did_you_mean(name, scalars)}")
     return dict(emulator)
-
-
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("surrogate.reports"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.tests["text"] = lambda block: isinstance(block, Text)
-    environment.tests["table"] = lambda block: isinstance(block, Table)
-    environment.tests["figure"] = lambda block: isinstance(block, Figure)
-    environment.tests["choice"] = lambda block: isinstance(block, Choice)
-    return environment
 
 
 def _replace(file: Path, text: str) -> None:

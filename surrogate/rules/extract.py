@@ -163,7 +163,9 @@ def _narrowed(path: tuple[Condition, ...], test: Literal) -> tuple[Condition, ..
 
 def _boxes(student: Any) -> list[Any] | None:
     if hasattr(student, "best_"):
-        return [student.best_]
+        return _boxes(student.best_)
+    if hasattr(student, "boxes"):  # a union
+        return list(student.boxes)
     if hasattr(student, "limits"):
         return [student]
     if isinstance(student, (list, tuple)) and student and all(hasattr(box, "limits") for box in student):

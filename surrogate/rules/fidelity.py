@@ -13,15 +13,12 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, r2_score
 from surrogate.rules.extract import extract_rules
 from surrogate.rules.rule_list import RuleList
 from surrogate.transfer.label import label
-from surrogate.transfer.student import student_classes
 
 __all__ = ["fidelity", "fidelity_by_class", "stability", "student_quality"]
 
 
 def _answers(model: Any, X: Any, logits: bool = False) -> tuple[NDArray[Any], NDArray[Any] | None]:
     """What a teacher or student says, and the classes there are, if it says classes."""
-    if not hasattr(model, "predict") and hasattr(model, "best_"):
-        return student_classes(model, X, None), np.array([False, True])
     if isinstance(model, RuleList):
         return model.predict(X), np.array(model.classes) if model.classes else None
     found = label(model, X, logits=logits)

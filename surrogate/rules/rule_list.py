@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from surrogate.errors import did_you_mean
+from surrogate.parameters import plain
 from surrogate.transfer.table import as_frame
 
 __all__ = ["Literal", "MofN", "Rule", "RuleList"]
@@ -102,7 +103,7 @@ class Literal:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""
-        value = [_plain(v) for v in _ordered(self.value)] if isinstance(self.value, frozenset) else _plain(self.value)
+        value = [plain(v) for v in _ordered(self.value)] if isinstance(self.value, frozenset) else plain(self.value)
         return {"feature": self.feature, "op": self.op, "value": value}
 
 
@@ -417,20 +418,20 @@ class RuleList:
         rules = [
             {
                 "conditions": [condition.to_dict() for condition in rule.conditions],
-                "prediction": _plain(rule.prediction),
-                "support": _plain(rule.support),
-                "probabilities": [_plain(p) for p in rule.probabilities],
+                "prediction": plain(rule.prediction),
+                "support": plain(rule.support),
+                "probabilities": [plain(p) for p in rule.probabilities],
             }
             for rule in self.rules
         ]
         return json.dumps(
             {
                 "rules": rules,
-                "default": _plain(self.default),
+                "default": plain(self.default),
                 "features": list(self.features),
-                "classes": [_plain(c) for c in self.classes],
+                "classes": [plain(c) for c in self.classes],
                 "exclusive": self.exclusive,
-                "default_probabilities": [_plain(p) for p in self.default_probabilities],
+                "default_probabilities": [plain(p) for p in self.default_probabilities],
             }
         )
 
@@ -556,12 +557,8 @@ def _ordered(values: Iterable[Any]) -> list[Any]:
         return sorted(values, key=repr)
 
 
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
-
-
 def _said(value: Any, digits: int) -> str:
-    value = _plain(value)
+    value = plain(value)
     if isinstance(value, float):
         # What single precision takes for 0 is read as 0.
         return f"{value if abs(value) > 1e-44 else 0.0:.{digits}g}"
@@ -569,14 +566,14 @@ def _said(value: Any, digits: int) -> str:
 
 
 def _python(value: Any) -> str:
-    value = _plain(value)
+    value = plain(value)
     if isinstance(value, float) and not np.isfinite(value):
         return f"float({str(value)!r})"
     return repr(value)
 
 
 def _sql(value: Any) -> str:
-    value = _plain(value)
+    value = plain(value)
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
     return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else repr(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import os
 import platform
@@ -12,7 +13,9 @@ import sys
 import time
 from typing import Any
 
-__all__ = ["describe_session", "package_versions"]
+import threadpoolctl
+
+__all__ = ["describe_session", "package_versions", "show_versions"]
 
 PACKAGES = ("surrogate-learn", "numpy", "scipy", "scikit-learn", "pandas", "SALib", "joblib", "pydoe", "matplotlib")
 
@@ -26,6 +29,30 @@ def package_versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return out
+
+
+# What optional parts need; told where it is there.
+OPTIONAL = ("torch", "numba", "pyarrow", "psycopg", "distributed", "fmpy", "cloudpickle", "sqlalchemy", "jinja2")
+
+
+def show_versions() -> None:
+    """Print what a bug report needs: versions of Python, of this package and of those it uses, machine, threads.
+
+    Examples
+    --------
+    >>> show_versions()  # doctest: +ELLIPSIS
+    surrogate-learn ...
+    """
+    known = package_versions()
+    lines = {"surrogate-learn": known.pop("surrogate-learn", "not installed")} | known
+    for name in OPTIONAL:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            lines[name] = importlib.metadata.version(name)
+    lines |= {"platform": platform.platform(), "cores": str(os.cpu_count())}
+    for pool in threadpoolctl.threadpool_info():
+        lines[f"{pool['internal_api']} threads"] = str(pool["num_threads"])
+    width = max(map(len, lines))
+    print("\n".join(f"{name:<{width}} {value}" for name, value in lines.items()))  # noqa: T201 - printing is its task
 
 
 def describe_session() -> dict[str, Any]:

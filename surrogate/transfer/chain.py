@@ -242,7 +242,7 @@ class Metamorphosis(BaseEstimator):
     def _fitted_teacher(self, X: Any, y: Any) -> Any:
         if y is not None and hasattr(self.teacher, "fit"):
             return clone(self.teacher).fit(X, y)
-        if hasattr(self.teacher, "fit"):
+        if isinstance(self.teacher, BaseEstimator):  # others have their own ways to tell
             try:
                 check_is_fitted(self.teacher)
             except NotFittedError as error:

@@ -245,7 +245,9 @@ def _read(
     if answers.ndim == 1 and (answers.dtype.kind != "f" or classes is not None):
         if soft:
             raise ValueError("the teacher gives classes and no probabilities; use labels='hard'")
-        names = np.unique(answers) if classes is None else np.asarray(classes)
+        if classes is None:  # yes and no are two classes, also where all answers are the same
+            classes = [False, True] if answers.dtype == bool else np.unique(answers)
+        names = np.asarray(classes)
         foreign = np.flatnonzero(~np.isin(answers, names))
         if len(foreign):
             raise ValueError(

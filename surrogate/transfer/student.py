@@ -6,8 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import pandas as pd
-import scipy.sparse
 import scipy.special
 from numpy.typing import NDArray
 from sklearn.base import clone
@@ -63,8 +61,7 @@ def teach(
 
     Notes
     -----
-    Soft labels reach a student as they can: one with the attribute ``soft_labels`` gets the
-    probabilities themselves; a
+    Soft labels reach a student as they can: one with the attribute ``soft_labels`` gets the probabilities themselves; a
     regressor learns the columns of probabilities (or of centred log-probabilities) as several outputs; a classifier
     with sample weights gets each row once a class, weighted by the probability, which for trees, boosting and logistic
     regression is the same as learning from the probabilities; any other classifier gets classes drawn from them. A box
@@ -108,13 +105,9 @@ def teach(
 
 def student_classes(student: Any, X: Any, classes: NDArray[Any] | None) -> NDArray[Any]:
     """A taught student's answers: classes if there are any, else numbers."""
-    if not hasattr(student, "predict"):
-        box = getattr(student, "best_", None)
-        if box is None:
-            raise AttributeError(f"{type(student).__name__} has neither predict nor a box best_")
-        inside = np.asarray(box.contains(X if isinstance(X, pd.DataFrame) else _named(X)))
-        return inside if classes is None else classes[inside.astype(int)]
     answers = np.asarray(student.predict(X))
+    if finds_boxes(student):  # whether a row lies in the best box
+        return answers if classes is None else np.asarray(classes[answers.astype(int)])
     if classes is not None and estimator_type(student) == "regressor":
         return np.asarray(classes[answers.reshape(len(answers), -1).argmax(axis=1)])
     return answers
@@ -138,10 +131,10 @@ def student_probabilities(student: Any, X: Any, classes: NDArray[Any], labels: L
 def _of_interest(points: TransferSet, soft: NDArray[np.float64] | None) -> NDArray[Any]:
     if points.classes is None:
         return points.y
-    if len(points.classes) > 2:
+    if len(points.classes) != 2:
         raise TypeError(
             f"boxes are found for one of two classes, but the teacher has {len(points.classes)}: "
-            "give a teacher that answers whether the class of interest is met"
+            "give a teacher that answers whether a point is of interest, or name the classes"
         )
     return np.asarray(points.y == points.classes[-1] if soft is None else soft[:, -1])
 
@@ -149,8 +142,3 @@ def _of_interest(points: TransferSet, soft: NDArray[np.float64] | None) -> NDArr
 def _logits(p: NDArray[np.float64]) -> NDArray[np.float64]:
     z = np.log(np.maximum(p, SMALLEST))
     return np.asarray(np.clip(z - z.mean(axis=1, keepdims=True), -LARGEST_LOGIT, LARGEST_LOGIT))
-
-
-def _named(X: Any) -> pd.DataFrame:
-    array = np.asarray(X.toarray() if scipy.sparse.issparse(X) else X)  # type: ignore[attr-defined]
-    return pd.DataFrame(array, columns=[f"x{j}" for j in range(array.shape[1])])

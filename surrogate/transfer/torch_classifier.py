@@ -38,7 +38,7 @@ class TorchClassifier(ClassifierMixin, BaseEstimator):
     temperature : float
         Of logits and soft labels while learning [1]_; the loss is multiplied by its square, as there.
     augment : callable, optional
-        ``augment(batch, generator) -> batch`` of tensors of shape (n, *input_shape), applied in training only.
+        ``augment(batch, generator) -> batch`` of tensors of shape ``(n, *input_shape)``, applied in training only.
     n_threads : int, optional
         Threads of PyTorch while it works; by default as PyTorch is set.
     device : str

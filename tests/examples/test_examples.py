@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 import shutil
 import signal
@@ -10,6 +11,7 @@ import sys
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_breast_cancer
 
 import surrogate as sg
 from surrogate.cli import main
@@ -52,6 +54,57 @@ def test_external_program(example):
     assert (example / "out.png").read_bytes().startswith(b"\x89PNG")
 
 
+def ran(name, *arguments):
+    """What an example's script prints."""
+    asked = [sys.executable, REPOSITORY / "examples" / name, *arguments]
+    return subprocess.run(asked, capture_output=True, text=True, check=True, env=environment()).stdout
+
+
+@pytest.mark.parametrize("example", [("smart_grid", 128)], indirect=True)
+def test_smart_grid(example):
+    assert main(["run", str(example / "study.toml")]) == 0
+    assert main(["resume", str(example / "study.toml")]) == 0
+    text = (example / "report.html").read_text()
+    assert "128 of 128 runs of a sobol design with seed 1 are done" in text
+    subprocess.run([sys.executable, example / "picture.py", example / "out.png"], check=True, env=environment())
+    assert (example / "out.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_explain_a_forest(tmp_path):
+    told = ran("explain_a_forest/explain.py", str(tmp_path))
+    found = re.search(r"taught by the forest accuracy ([\d.]+), fidelity ([\d.]+)", told)
+    accuracy, fidelity = map(float, found.groups())
+    alone = float(re.search(r"200 patients  accuracy ([\d.]+)", told)[1])
+    assert fidelity > 0.96
+    assert accuracy > alone
+    rules = runpy.run_path(str(tmp_path / "rules.py"))
+    X = load_breast_cancer(as_frame=True).data
+    assert {rules["predict"](row) for row in X.to_dict("records")} == {"benign", "malignant"}
+    assert "CASE" in (tmp_path / "rules.sql").read_text().upper()
+    assert "What the forest knows" in (tmp_path / "report.html").read_text()
+
+
+def test_airfoil(tmp_path):
+    told = ran("airfoil/emulate.py", str(tmp_path / "out.png"))
+    lift = next(line.split() for line in told.splitlines() if line.startswith("lift "))
+    pressure = next(line.split() for line in told.splitlines() if line.startswith("pressure "))
+    assert float(lift[1]) > 0.9999
+    assert float(pressure[1]) > 0.995
+    assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.slow
+def test_mnist_in_quick_mode(data_file, tmp_path):
+    pytest.importorskip("torch", reason="needs PyTorch, of the extra distill")
+    out = tmp_path / "report.md"
+    ran("mnist/chain.py", "--quick", "--data", str(data_file("mnist.npz")), "--out", str(out))
+    told = out.read_text()
+    direct = float(re.search(r"Tree on the 1,000 labels: accuracy ([\d.]+)", told)[1])
+    assert 0.62 < direct < 0.72  # about 0.67 in the article
+    by_leaves = dict(re.findall(r"^(\d+) +([\d.]+)", told, flags=re.MULTILINE))
+    assert float(by_leaves["500"]) > direct + 0.12
+
+
 @pytest.mark.parametrize("example", [("umbridge", 32)], indirect=True)
 def test_umbridge(example, monkeypatch):
     port = free_port()
@@ -71,6 +124,21 @@ def test_umbridge(example, monkeypatch):
         expected = here(**runs.inputs.iloc[i].to_dict())
         assert runs.outputs["lift"].iloc[i] == expected["lift"]
         np.testing.assert_array_equal(runs.series("pressure").iloc[i], expected["pressure"])
+
+
+@pytest.mark.slow
+def test_epidemic(tmp_path):
+    script = REPOSITORY / "examples" / "epidemic" / "measures.py"
+    seen = subprocess.run(
+        [sys.executable, script, tmp_path / "out.png"], capture_output=True, text=True, check=True, env=environment()
+    ).stdout
+    assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG")
+    assert int(re.search(r"puts (\d+)% on the right side", seen)[1]) >= 88
+    assert int(re.search(r"any measures: enough in (\d+)%", seen)[1]) == pytest.approx(60, abs=4)
+    needed = [float(share) for share in re.findall(r"vaccinated >= ([\d.]+)", seen)]
+    assert needed == sorted(needed)
+    assert needed == pytest.approx([0.11, 0.21, 0.31], abs=0.05)
+    assert int(re.search(r"last kind: enough in (\d+)%", seen)[1]) == pytest.approx(90, abs=5)
 
 
 @pytest.mark.slow

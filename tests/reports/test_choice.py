@@ -119,7 +119,7 @@ def test_no_other_script_runs_and_nothing_can_be_fetched(found, tmp_path):
 
 def test_names_do_not_end_the_data(found, tmp_path):
     text = written(found, tmp_path).read_text()
-    data = re.search(r"<script type=\"application/json\" data-choice>(.*?)</script>", text, flags=re.DOTALL)
+    data = re.search(r"<script type=\"application/json\" data-live=\"choice\">(.*?)</script>", text, flags=re.DOTALL)
     assert r"\u003c/script\u003e" in data[1]
     assert len(re.findall("<script", text)) == 2
 

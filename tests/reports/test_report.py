@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import html.parser
+import json
 import re
 import shutil
 import subprocess
 import urllib.parse
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import surrogate as sg
+from surrogate.reports.content import Section, Text
 
 SPACE = sg.Space(
     delay=sg.Real(0, 5, unit="s"),
@@ -98,7 +101,7 @@ def outline(page):
 
 def test_nothing_is_fetched_and_every_reference_lands(outline):
     assert outline.fetched == []
-    assert outline.scripts == ["application/json", None]  # data, and the one that shows other boxes
+    assert outline.scripts == ["application/json", None] * 2  # data, and what shows other boxes and other slices
     assert not outline.open
     assert len(outline.ids) == len(set(outline.ids))
     assert set(outline.targets) <= set(outline.ids)
@@ -125,7 +128,7 @@ def test_it_says_what_happened(outline, study):
 
 def test_every_figure_has_words_for_those_who_do_not_see_it(page):
     svgs = re.findall(r"<svg.*?</svg>", page.read_text(), flags=re.DOTALL)
-    assert len(svgs) == 6  # trade-off, limits, two scatters, two emulators
+    assert len(svgs) == 8  # trade-off, limits, two scatters, two emulators twice
     assert all(re.search(r"<title>[^<]{20,}</title>", svg) for svg in svgs)
 
 
@@ -140,7 +143,52 @@ def test_a_part_alone_is_a_report_too(study, tmp_path):
         sg.report(tmp_path / "x.html", runs=runs, emulator={"raet": emulators["rate"]})
     with pytest.raises(FileNotFoundError, match="there is no folder"):
         sg.report(tmp_path / "absent" / "x.html", runs=runs)
+    with pytest.raises(ValueError, match=r"'x.pdf' must end in one of .html, .htm, .md, .json"):
+        sg.report(tmp_path / "x.pdf", runs=runs)
     assert [file.name for file in tmp_path.iterdir()] == ["runs.html"]
+
+
+def written(study, path, **more):
+    runs, emulators, prim = study
+    return sg.report(path, runs=runs, emulator=emulators, boxes=prim, of_interest="rate > 0", **more)
+
+
+def test_markdown_has_the_same_words_and_numbers(study, outline, tmp_path):
+    text = written(study, tmp_path / "report.md").read_text()
+    page = " ".join(" ".join(outline.text).split())
+    for section in ("Design and runs", "Where it is of interest", "Emulators", "Seeds and versions"):
+        assert f"\n## {section}\n" in text
+    for line in text.splitlines():
+        if line.startswith("- "):  # the summary
+            assert line[2:] in page
+    tables = [block for block in text.split("\n\n") if block.startswith("| ")]
+    assert len(tables) >= 10
+    for table in tables:
+        assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}) == 1
+    assert repr(SPACE["kind"].values[1]) in text
+
+
+def test_other_programs_read_it(study, tmp_path):
+    runs, _, prim = study
+    told = json.loads(written(study, tmp_path / "report.json", title="Toy").read_text())
+    assert (told["format"], told["version"], told["title"]) == ("surrogate-report", 1, "Toy")
+    sections = {section["anchor"]: section for section in told["sections"]}
+    figures = [block for block in sections["boxes"]["blocks"] if block["kind"] == "figure"]
+    trade_off = figures[0]["table"]
+    frame = pd.DataFrame(trade_off["data"], columns=trade_off["columns"])
+    np.testing.assert_allclose(frame["coverage"], prim.trajectory_["coverage"], rtol=1e-12)
+    outputs = next(b for b in sections["runs"]["blocks"] if b["kind"] == "table" and b["index_name"] == "output")
+    assert outputs["data"][0][0] == runs.outputs["rate"].min()  # every digit
+
+
+def test_a_section_of_ones_own(study, tmp_path):
+    def costs(asked):
+        return Section("costs", "Costs", f"{len(asked.runs)} runs cost 3 EUR.", [Text("Ask Bob & Eve.")])
+
+    text = written(study, tmp_path / "report.html", sections=[costs, lambda asked: None]).read_text()
+    assert "256 runs cost 3 EUR." in text
+    assert "<p>Ask Bob &amp; Eve.</p>" in text
+    assert text.index('id="emulators"') < text.index('id="costs"') < text.index('id="provenance"')
 
 
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="needs Debian's chromium")

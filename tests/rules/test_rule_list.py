@@ -185,6 +185,8 @@ def test_boxes_are_rules():
     finder = sg.Prim().fit(frame, inside)
     rules = sg.extract_rules(finder)
     assert_array_equal(rules.predict(frame), finder.best_.contains(frame))
+    union = sg.BoxUnion((sg.Box({"a": (0.2, 0.4)}), sg.Box({"b": (0.5, 0.6)})))
+    assert_array_equal(sg.extract_rules(union).predict(frame), union.contains(frame))
     two = sg.extract_rules([sg.Box({"a": (0.2, 0.4)}), sg.Box({"b": {"x", "y"}})], classes=["out", "in"])
     assert two.predict({"a": [0.2, 0.5, 0.5], "b": ["z", "y", "z"]}).tolist() == ["in", "in", "out"]
 

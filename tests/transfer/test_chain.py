@@ -321,6 +321,22 @@ def test_probabilities_reach_a_finder_that_takes_them():
         sg.Metamorphosis(LogisticRegression(), sg.Uniform(), Finder()).fit(X, y)
 
 
+def test_boxes_need_something_of_interest_and_something_else():
+    X = np.random.default_rng(0).random((40, 2))
+    with pytest.raises(ValueError, match="interest"):
+        sg.Metamorphosis(lambda X: X[:, 0] > 2, sg.Uniform(), sg.Prim()).fit(X)
+    with pytest.raises(TypeError, match="one of two classes, but the teacher has 1"):
+        sg.Metamorphosis(lambda X: np.full(len(X), "low"), sg.Uniform(), sg.Prim()).fit(X)
+
+
+def test_a_box_answers_in_the_teachers_classes():
+    X, y = three_classes()
+    chain = sg.Metamorphosis(LogisticRegression(), sg.Uniform(), sg.Prim(), n_new=1000, rng=0)
+    chain.fit(X, np.where(y == "top", "top", "other"))
+    assert set(chain.predict(X)) == {"other", "top"}
+    assert (chain.predict(X) == np.where(y == "top", "top", "other")).mean() > 0.8
+
+
 def test_regressors_teach_numbers():
     rng = np.random.default_rng(0)
     X = rng.random((200, 2))

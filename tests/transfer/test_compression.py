@@ -47,14 +47,15 @@ def test_parameters_are_counted():
     assert n_parameters(sg.BinnedTree(5).fit(X, y)) == 4 * 2 + 5 * 10
     assert n_parameters(RandomForestClassifier(3, max_leaf_nodes=5).fit(X, y)) == 3 * 58
     assert n_parameters(GradientBoostingClassifier(n_estimators=2, max_leaf_nodes=3).fit(X, y)) == 2 * 10 * (4 + 3)
-    assert n_parameters(LogisticRegression(max_iter=5).fit(X, y)) == 10 * 64 + 10
+    assert n_parameters(LogisticRegression(C=1e-3, max_iter=1000).fit(X, y)) == 10 * 64 + 10
     assert n_parameters(MLPClassifier((7,), max_iter=1).fit(X, y)) == 64 * 7 + 7 + 7 * 10 + 10
     assert n_parameters(object()) is None
 
 
 def test_latency_is_that_of_predict():
     table = sg.compare_models({"slow": Slow()}, np.zeros((100, 1)), repeats=2)
-    assert table.loc["slow", "us_single"] == pytest.approx(20_000, rel=0.5)
-    assert table.loc["slow", "us_per_row"] == pytest.approx(200, rel=0.5)
+    # At least as long as it sleeps, however busy the machine; of a batch the share of one row.
+    assert table.loc["slow", "us_single"] >= 20_000
+    assert 200 <= table.loc["slow", "us_per_row"] < 10_000
     with pytest.raises(ValueError, match="no model"):
         sg.compare_models({}, np.zeros((1, 1)))

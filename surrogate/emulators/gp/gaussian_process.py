@@ -6,14 +6,13 @@ import dataclasses
 import inspect
 import logging
 from collections.abc import Mapping
-from typing import Any, Literal, Self, overload
+from typing import Any, Literal, Self
 
 import numpy as np
-import scipy.special
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils.validation import check_is_fitted, check_X_y, validate_data
+from sklearn.utils.validation import check_is_fitted, check_X_y
 
+from surrogate.emulators.base import Emulator
 from surrogate.emulators.gp import standalone
 from surrogate.emulators.gp.exact import ExactPosterior
 from surrogate.emulators.gp.hyperparameters import ALL_ROWS, Prior, Variant, choose, posterior_covariance, spread
@@ -22,7 +21,7 @@ from surrogate.emulators.gp.kernels import FAMILIES, Kernel
 from surrogate.emulators.gp.likelihood import Problem, log_likelihood, solve_lower
 from surrogate.emulators.gp.neighbours import NeighbourPosterior
 from surrogate.emulators.gp.outputs import MAX_LOG_STD, WARPS, Outputs, Warp
-from surrogate.emulators.saving import Saved
+from surrogate.emulators.tables import check_new, check_training, normal_mass
 from surrogate.emulators.threads import few_threads
 from surrogate.space import Space
 
@@ -49,13 +48,17 @@ EXACT_ROWS = 5000
 CHUNK_ROWS = 4096
 
 
-class GaussianProcess(Saved, RegressorMixin, BaseEstimator):
+class GaussianProcess(Emulator):
     """Gaussian process regression with everything chosen by likelihood, and intervals that say what is not known.
 
     The covariance is a product over the inputs, each factor a one-dimensional correlation with its own length scale
     and its own floor, so that main effects and interactions get the weight that data give them. Hyper-parameters
     maximise the restricted likelihood times a weak prior, from several starts with analytic gradients; trend and
     variance follow in closed form.
+
+    Predictions are of the output without its noise; standard deviations include what is unknown of trend, variance and
+    hyper-parameters. ``leave_one_out`` keeps hyper-parameters and variance and estimates the trend without the point
+    [5]_; with noise it is of the noisy output. Of a noise-free point that was given twice all copies are left out.
 
     Parameters
     ----------
@@ -109,8 +112,9 @@ class GaussianProcess(Saved, RegressorMixin, BaseEstimator):
         a constant.
     inflation_ : float
         Factor of the standard deviations from `calibrate` and from the number of fitted parameters.
+    space_ : Space or None
     n_features_in_ : int
-    feature_names_in_ : array of shape (d,), if fitted on a DataFrame
+    feature_names_in_ : array of shape (d,), if fitted on a DataFrame or with a space
 
     References
     ----------
@@ -121,6 +125,7 @@ class GaussianProcess(Saved, RegressorMixin, BaseEstimator):
        Mathematics 21, 1969: the final prediction error, by which intervals of few runs are widened.
     .. [4] N. Durrande, D. Ginsbourger, O. Roustant, "Additive covariance kernels for high-dimensional Gaussian process
        modeling", Annales de la Faculte des Sciences de Toulouse 21(3), 2012.
+    .. [5] O. Dubrule, "Cross validation of kriging in a unique neighborhood", Mathematical Geology 15(6), 1983.
 
     Examples
     --------
@@ -183,7 +188,7 @@ class GaussianProcess(Saved, RegressorMixin, BaseEstimator):
             If inputs do not belong to `space`.
         """
         self._check_options()
-        x, targets = self._checked(X, y, space)
+        x, targets = check_training(self, X, y, space)
         self._inputs, z = Inputs.of(x, space)
         self._trend = Trend.of(self.trend, z)
         noise = self._known_noise(noise_std, len(targets))
@@ -210,22 +215,9 @@ class GaussianProcess(Saved, RegressorMixin, BaseEstimator):
         if self.n_starts < 1:
             raise ValueError(f"n_starts must be at least 1, got {self.n_starts}")
 
-    def _checked(self, X: Any, y: Any, space: Space | None) -> tuple[Any, FloatArray]:
-        if space is None:
-            x, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
-        else:
-            x = space.validate(X)
-            _, y = check_X_y(np.zeros((len(x), 1)), y, y_numeric=True, ensure_min_samples=2)
-            self.n_features_in_ = space.d
-            self.feature_names_in_ = np.array(space.names, dtype=object)
-        return x, np.asarray(y, dtype=np.float64)
-
     def _columns(self, X: Any) -> FloatArray:
         """New inputs as scaled columns."""
-        check_is_fitted(self)
-        if self._inputs.space is None:
-            X = validate_data(self, X, dtype=np.float64, reset=False)
-        return self._inputs.scaled(X)
+        return self._inputs.scaled(check_new(self, X))
 
     def _known_noise(self, noise_std: ArrayLike | None, n: int) -> FloatArray | None:
         """Standard deviations of the noise, (n,), where they are known."""
@@ -338,27 +330,19 @@ class GaussianProcess(Saved, RegressorMixin, BaseEstimator):
             factor *= max(1.0, float(((problem.y[rows] - mean) ** 2 / variance).mean()))
         return float(np.sqrt(factor))
 
-    @overload
-    def predict(self, X: ArrayLike, return_std: Literal[False] = False) -> FloatArray: ...
-    @overload
-    def predict(self, X: ArrayLike, return_std: Literal[True]) -> tuple[FloatArray, FloatArray]: ...
-    def predict(self, X: ArrayLike, return_std: bool = False) -> Any:
-        """Mean, and standard deviation if asked for, of the output at new points, without noise.
+    def _answer(self, table: Any, with_std: bool) -> tuple[FloatArray, FloatArray]:
+        # The mean of a warped output depends on the variance.
+        with_variance = with_std or bool(self._outputs.warp)
+        return self._outputs.moments(*self._moments(self._inputs.scaled(table), with_variance=with_variance))
 
-        Parameters
-        ----------
-        X : array or DataFrame of shape (m, d)
-        return_std : bool
+    def _answer_unseen(self) -> tuple[FloatArray, FloatArray]:
+        mean, variance = self._posterior.leave_one_out()
+        mean, std = self._outputs.moments(mean, self.inflation_**2 * variance)
+        return mean[self._group], std[self._group]
 
-        Returns
-        -------
-        mean : array of shape (m,)
-        std : array of shape (m,)
-            Only if `return_std`; includes what is unknown of trend, variance and hyper-parameters.
-        """
-        moments = self._moments(self._columns(X), with_variance=return_std or bool(self._outputs.warp))
-        mean, std = self._outputs.moments(*moments)
-        return (mean, std) if return_std else mean
+    def _mass(self, table: Any, low: float, high: float) -> FloatArray:
+        mean, variance = self._moments(self._inputs.scaled(table))
+        return normal_mass(mean, np.sqrt(variance), self._outputs.threshold(low), self._outputs.threshold(high))
 
     def _moments(self, z: FloatArray, *, with_variance: bool = True) -> tuple[FloatArray, FloatArray]:
         """Mean and variance of scaled outputs at scaled points."""
@@ -368,38 +352,6 @@ class GaussianProcess(Saved, RegressorMixin, BaseEstimator):
                 for part in np.split(z, range(CHUNK_ROWS, len(z), CHUNK_ROWS))
             ]
         return np.concatenate([m for m, _ in parts]), self.inflation_**2 * np.concatenate([v for _, v in parts])
-
-    def probability(self, X: ArrayLike, *, below: float | None = None, above: float | None = None) -> FloatArray:
-        """Probability that the output, without noise, lies below or above a threshold, or between two.
-
-        Parameters
-        ----------
-        X : array or DataFrame of shape (m, d)
-        below, above : float
-            At least one, in the output's unit.
-
-        Returns
-        -------
-        array of shape (m,)
-
-        Examples
-        --------
-        >>> gp = GaussianProcess().fit([[0.0], [1.0], [2.0]], [0.0, 1.0, 2.0])
-        >>> gp.probability([[0.1], [1.9]], below=1.0).round(2)
-        array([1., 0.])
-        """
-        if below is None and above is None:
-            raise ValueError("give below, above, or both")
-        mean, variance = self._moments(self._columns(X))
-        # Of constant outputs not even rounding may be left.
-        std = np.maximum(np.sqrt(variance), np.finfo(float).tiny)
-
-        def share(threshold: float | None, default: float) -> FloatArray:
-            t = default if threshold is None else self._outputs.threshold(threshold)
-            with np.errstate(over="ignore"):
-                return np.asarray(scipy.special.ndtr((t - mean) / std))
-
-        return np.maximum(share(below, np.inf) - share(above, -np.inf), 0.0)
 
     def draws(self, X: ArrayLike, n: int, rng: int | np.random.Generator | None = None) -> FloatArray:
         """Functions drawn from the posterior, at new points jointly and without noise.
@@ -449,26 +401,6 @@ class GaussianProcess(Saved, RegressorMixin, BaseEstimator):
             self._inputs.own_gradient(by[0] * mean_slope + by[1] * variance_slope, X),
             self._inputs.own_gradient(by[2] * mean_slope + by[3] * variance_slope, X),
         )
-
-    def leave_one_out(self) -> tuple[FloatArray, FloatArray]:
-        """Mean and standard deviation at every training point as predicted from the others.
-
-        Hyper-parameters and variance stay as fitted, the trend is estimated without the point. Of a noise-free point
-        that was given twice all copies are left out.
-
-        Returns
-        -------
-        mean, std : array of shape (n,)
-            With noise, of the noisy output.
-
-        References
-        ----------
-        .. [1] O. Dubrule, "Cross validation of kriging in a unique neighborhood", Mathematical Geology 15(6), 1983.
-        """
-        check_is_fitted(self)
-        mean, variance = self._posterior.leave_one_out()
-        mean, std = self._outputs.moments(mean, self.inflation_**2 * variance)
-        return mean[self._group], std[self._group]
 
     def update(self, X: ArrayLike, y: ArrayLike, noise_std: ArrayLike | None = None) -> Self:
         """Add points without choosing hyper-parameters anew: the factor grows by a block.
@@ -579,7 +511,7 @@ class GaussianProcess(Saved, RegressorMixin, BaseEstimator):
         made._trend = Trend(facts["trend"]["kind"], tuple(tuple(term) for term in facts["trend"]["terms"]))
         made._outputs = Outputs(**facts["outputs"])
         made._group = arrays["group"]
-        made.n_features_in_ = made._inputs.d
+        made.space_, made.n_features_in_ = space, made._inputs.d
         if facts["feature_names"] is not None:
             made.feature_names_in_ = np.array(facts["feature_names"], dtype=object)
         made.trend_, made.approximation_ = made._trend.kind, facts["approximation"]

@@ -49,7 +49,7 @@ class Inputs:
 
     @classmethod
     def of(cls, x: Any, space: Space | None) -> tuple[Inputs, FloatArray]:
-        """The scaling that fits training inputs, and these scaled."""
+        """The scaling that fits training inputs, a table of a space if there is one, and these scaled."""
         columns, owner = _columns(x, space)
         low = columns.min(axis=0)
         width = columns.max(axis=0) - low
@@ -126,11 +126,10 @@ def _columns(x: Any, space: Space | None) -> tuple[FloatArray, NDArray[np.int64]
     if space is None:
         array = np.asarray(x, dtype=float)
         return array, np.arange(array.shape[1])
-    frame = space.validate(x)
     columns: list[FloatArray] = []
     owner: list[int] = []
     for j, (name, parameter) in enumerate(space.items()):
-        values = frame[name].to_numpy()
+        values = x[name].to_numpy()
         if isinstance(parameter, Categorical):
             found = parameter.codes(values)
             # Of two values one column says it all.

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 
 from surrogate.boxes.box import Box
 from surrogate.plots.boxes import frames_of, plot_box_limits, plot_runs, plot_trajectory, unit_parts
-from surrogate.reports.content import Asked, Choice, Figure, Section, Table, Text, new_axes
+from surrogate.reports.content import Asked, Block, Figure, Live, Section, Table, Text, new_axes
 from surrogate.space import Space
 
 __all__ = ["boxes_section"]
@@ -45,7 +45,7 @@ def boxes_section(asked: Asked) -> Section | None:
         ax = scatters[x, y] = plot_runs(runs.inputs, flags, x, y, box, labels, new_axes())
         _name(ax, frame=ax.patches, other=ax.collections[:1], interest=ax.collections[1:])
     choice = _choice(finder, runs.inputs, runs.space, trade_off, scatters)
-    blocks: list[Text | Table | Figure | Choice] = [
+    blocks: list[Block] = [
         Text(_how_found(finder) + " Where scripts run, a click on another dot, or the arrow keys, show its box."),
         Figure.of(
             trade_off,
@@ -106,7 +106,7 @@ def _name(ax: Axes, **artists: Sequence[Any]) -> None:
 
 def _choice(
     finder: Any, inputs: pd.DataFrame, space: Space, trade_off: Axes, scatters: Mapping[tuple[str, str], Axes]
-) -> Choice:
+) -> Live:
     """Every box of the trajectory as the page's script shows it; places are shares of a plot's width and height."""
     flags = np.asarray(finder.of_interest_, dtype=bool)
     # In the order of drawing: the others, then the runs of interest.
@@ -135,7 +135,7 @@ def _choice(
             entry["inside"] = base64.b64encode(np.packbits(inside[drawn]).tobytes()).decode()
         boxes.append(entry)
     chosen = int(finder.best_index_)
-    return Choice(boxes[chosen]["told"], {"chosen": chosen, "boxes": boxes})
+    return Live("choice", boxes[chosen]["told"], {"chosen": chosen, "boxes": boxes})
 
 
 def _shares(ax: Axes, x: float, y: float) -> list[float]:

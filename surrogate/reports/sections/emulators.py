@@ -6,7 +6,8 @@ import pandas as pd
 
 from surrogate.emulators.diagnostics import diagnose, leave_one_out_table
 from surrogate.plots.emulator import plot_leave_one_out
-from surrogate.reports.content import Asked, Figure, Section, Table, Text, new_axes
+from surrogate.reports.content import Asked, Block, Figure, Section, Table, Text, new_axes
+from surrogate.reports.sections.slices import slice_blocks
 
 __all__ = ["emulators_section"]
 
@@ -15,7 +16,7 @@ def emulators_section(asked: Asked) -> Section | None:
     """The section "Emulators", if there are any."""
     if not asked.emulators or asked.runs is None:
         return None
-    blocks: list[Text | Table | Figure] = [
+    blocks: list[Block] = [
         Text(
             "Each run is predicted from all others, with a 95% interval. Honest intervals hold about 95% of the runs; "
             "Q2 is the predicted share of the output's variance, 1 being perfect."
@@ -54,4 +55,6 @@ def emulators_section(asked: Asked) -> Section | None:
         "their 95% interval."
         for row in rows[:3]
     )
-    return Section("emulators", "Emulators", lead, [Table(summary, "Leave-one-out accuracy"), *blocks])
+    return Section(
+        "emulators", "Emulators", lead, [Table(summary, "Leave-one-out accuracy"), *blocks, *slice_blocks(asked)]
+    )

@@ -3,10 +3,10 @@
 (() => {
   "use strict";
   const section = document.currentScript.closest("section");
-  const { boxes, chosen } = JSON.parse(section.querySelector("[data-choice]").textContent);
+  const { boxes, chosen } = JSON.parse(section.querySelector("[data-live=choice]").textContent);
   const views = (name) => [...section.querySelectorAll(`figure[data-view=${name}]`)];
   const [tradeOff] = views("trade-off"), [limits] = views("limits"), scatters = views("scatter");
-  const status = section.querySelector(".choice");
+  const status = section.querySelector(".live");
   const plot = tradeOff.querySelector("svg");
   // From left to right on the plot, and down where several boxes have the same coverage.
   const order = boxes.map((_, i) => i).sort((a, b) => boxes[a].at[0] - boxes[b].at[0] || boxes[b].at[1] - boxes[a].at[1]);
