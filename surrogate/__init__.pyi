@@ -49,6 +49,10 @@ from .errors import (
     StudyError,
     SurrogateError,
 )
+from .optimize.minimize import minimize
+from .optimize.optimizer import Optimizer, Trial
+from .optimize.result import Optimum
+from .optimize.stopping import regret
 from .reports.page import report
 from .rules.alpa import Alpa
 from .rules.extract import extract_rules
@@ -129,6 +133,8 @@ __all__ = [
     "MultiOutput",
     "Munge",
     "Noise",
+    "Optimizer",
+    "Optimum",
     "Ordinal",
     "Output",
     "Parameter",
@@ -163,6 +169,7 @@ __all__ = [
     "TorchClassifier",
     "TransferSet",
     "Trepan",
+    "Trial",
     "UMBridgeServer",
     "UMBridgeSimulator",
     "Uniform",
@@ -203,6 +210,7 @@ __all__ = [
     "load_study",
     "maximin",
     "maxpro",
+    "minimize",
     "morris",
     "nested",
     "of_interest",
@@ -211,6 +219,7 @@ __all__ = [
     "pit",
     "plackett_burman",
     "quality_intervals",
+    "regret",
     "report",
     "report_study",
     "resample",

@@ -22,6 +22,10 @@ from surrogate.emulators.auto import AutoEmulator
 from surrogate.emulators.base import Emulator
 from surrogate.emulators.gp.gaussian_process import GaussianProcess
 from surrogate.errors import ConditionError, StudyError, SurrogateError, did_you_mean
+from surrogate.optimize.goals import Goals
+from surrogate.optimize.minimize import minimize
+from surrogate.optimize.result import Optimum
+from surrogate.optimize.stopping import regret
 from surrogate.reports.page import report
 from surrogate.runs.records import Runs
 from surrogate.runs.run import run
@@ -72,7 +76,7 @@ EMULATORS: dict[str, type[Emulator]] = {"gaussian_process": GaussianProcess, "au
 DEFAULT_EMULATOR = "gaussian_process"
 
 # Every table and key of a study file. Tables other than [simulator] and [design] may be left out; [emulate],
-# [discover] and [sensitivity] are done only if they are there.
+# [discover], [sensitivity] and [optimize] are done only if they are there.
 SCHEMA: dict[str, dict[str, _Key]] = {
     "simulator": {"use": _Key(str, "text", required=True)},
     "design": {
@@ -118,6 +122,15 @@ SCHEMA: dict[str, dict[str, _Key]] = {
         "failures": _Key(str, "text", check=_one_of(dict.fromkeys(("drop", "fill", "raise")))),
         "store": _Key(str, "a file name or database URL", "sensitivity.db"),
     },
+    "optimize": {
+        "objectives": _Key((str, list), "an output such as 'drag', '-lift' to maximise, or a list", required=True),
+        "constraints": _Key((str, list), "a condition on outputs such as 'lift >= 0.5', or a list", []),
+        "budget": _Key(_NUMBER, "a number of runs", check=_positive),
+        "batch": _Key(int, "a whole number", check=_at_least(1)),
+        "regret": _Key(_NUMBER, "a number", check=_positive),
+        "seed": _Key(int, "a whole number", 0, check=_at_least(0)),
+        "store": _Key(str, "a file name or database URL", "optimize.db"),
+    },
     "report": {
         "path": _Key(str, "a file name", "report.html"),
         "title": _Key(str, "text", ""),
@@ -128,7 +141,7 @@ REQUIRED_TABLES = ("simulator", "design")
 # Keys that are options of the sampler or measure chosen, and only of some.
 DESIGN_OPTIONS = ("criterion", "where", "correlation", "levels", "reduction", "resolution", "face", "centre")
 SENSITIVITY_OPTIONS = ("n", "second_order", "groups", "failures")
-OPTIONAL_TABLES = ("emulate", "discover", "sensitivity")
+OPTIONAL_TABLES = ("emulate", "discover", "sensitivity", "optimize")
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,6 +169,11 @@ class Study:
     def sensitivity_store(self) -> str:
         """The store of runs that only a sensitivity measure asked for."""
         return self._beside(self.settings["sensitivity"]["store"])
+
+    @property
+    def optimize_store(self) -> str:
+        """The store of runs that the optimisation asked for."""
+        return self._beside(self.settings["optimize"]["store"])
 
     def _beside(self, name: str) -> str:
         return name if "://" in name else str(self.file.parent / name)
@@ -296,6 +314,15 @@ def _output_problems(settings: Mapping[str, Any], simulator: Simulator) -> list[
                 for c in conditions
                 if c.name not in scalars
             ]
+    asked = settings.get("optimize", {})
+    for key in ("objectives", "constraints"):
+        # Each alone, so that a mistake has its place; a constraint needs any objective to be read.
+        if isinstance(asked.get(key), (str, list)) and asked[key]:
+            try:
+                goals = Goals.of(asked[key]) if key == "objectives" else Goals.of(scalars[:1], asked[key])
+                goals.check_outputs(scalars)
+            except (ValueError, TypeError, ConditionError) as error:
+                problems.append(f"$.optimize.{key}: {error}")
     return problems
 
 
@@ -400,7 +427,7 @@ def report_study(study: Study) -> Finished:
 def _learn_and_report(study: Study, runs: Runs, *, may_run: bool) -> Finished:
     problems: list[str] = []
     emulators: dict[str, Emulator] = {}
-    finder = sensitivity = None
+    finder = sensitivity = optimum = None
     if not runs.counts["done"]:
         problems.append("no run is done, so there is nothing to learn from")
     else:
@@ -419,6 +446,11 @@ def _learn_and_report(study: Study, runs: Runs, *, may_run: bool) -> Finished:
                 sensitivity = _sensitivity(study, runs, emulators, may_run)
             except (ValueError, TypeError, SurrogateError) as error:
                 problems.append(f"sensitivity: {error}")
+        if "optimize" in study.settings:
+            try:
+                optimum = _optimize(study, runs, may_run)
+            except (ValueError, TypeError, SurrogateError) as error:
+                problems.append(f"optimisation: {error}")
     told = study.settings["report"]
     path = report(
         study.report_path,
@@ -426,6 +458,7 @@ def _learn_and_report(study: Study, runs: Runs, *, may_run: bool) -> Finished:
         emulator=emulators,
         boxes=finder,
         sensitivity=sensitivity,
+        optimum=optimum,
         of_interest=study.conditions or None,
         title=told["title"],
         question=told["question"],
@@ -461,6 +494,25 @@ def _sensitivity(study: Study, runs: Runs, emulators: Mapping[str, Emulator], ma
         raise ValueError("its runs are not made yet; use `surrogate run` first")
     with RunStore(study.sensitivity_store) as store:
         return measure(store)
+
+
+def _optimize(study: Study, runs: Runs, may_run: bool) -> Optimum:
+    asked, options = study.settings["optimize"], study.settings["run"]
+    if not may_run and "://" not in study.optimize_store and not Path(study.optimize_store).exists():
+        raise ValueError("its runs are not made yet; use `surrogate run` first")
+    # A store of its own, as for sensitivity; what the design found is known from the start.
+    return minimize(
+        study.simulator,
+        asked["objectives"],
+        constraints=asked["constraints"],
+        budget=asked["budget"] if may_run else 0,
+        batch=asked["batch"],
+        stop=None if asked["regret"] is None else regret(asked["regret"]),
+        store=study.optimize_store,
+        runs=runs,
+        rng=asked["seed"],
+        **{name: options[name] for name in ("n_jobs", "timeout", "retries")},
+    )
 
 
 def _discover(study: Study, runs: Runs) -> Prim | Reds:

@@ -17,6 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as MplFigure
 
 from surrogate.conditions import Condition
+from surrogate.optimize.result import Optimum
 from surrogate.runs.records import Runs
 
 __all__ = ["Asked", "Block", "Figure", "Live", "Report", "Section", "Table", "Text", "new_axes", "packed"]
@@ -154,6 +155,7 @@ class Asked:
     emulators: Mapping[str, Any] = field(default_factory=dict)
     boxes: Any = None
     sensitivity: pd.DataFrame | None = None
+    optimum: Optimum | None = None
     student: Any = None  # a StudentSummary
     conditions: tuple[Condition, ...] = ()
     problems: tuple[str, ...] = ()

@@ -14,6 +14,7 @@ import pandas as pd
 
 from surrogate.conditions import Condition, parse_conditions
 from surrogate.errors import did_you_mean
+from surrogate.optimize.result import Optimum
 from surrogate.reports.content import SVG_STYLE, Asked, Report, Section
 from surrogate.reports.formats import FORMATS
 from surrogate.reports.sections import SECTIONS
@@ -29,6 +30,7 @@ def report(
     emulator: Any = None,
     boxes: Any = None,
     sensitivity: pd.DataFrame | None = None,
+    optimum: Optimum | None = None,
     student: Any = None,
     of_interest: str | Mapping[str, str] | Sequence[str | Condition] | None = None,
     title: str = "",
@@ -50,6 +52,8 @@ def report(
         Fitted on the finished runs in their order.
     sensitivity : DataFrame, optional
         As from ``sobol_indices`` or any other measure.
+    optimum : Optimum, optional
+        As from :func:`surrogate.minimize`.
     student : StudentSummary, optional
         Of :func:`surrogate.summarise_student`.
     of_interest : str, mapping or sequence of conditions, optional
@@ -79,8 +83,8 @@ def report(
         raise FileNotFoundError(f"there is no folder {file.parent} for the report {file.name}")
     if file.suffix.lower() not in FORMATS:
         raise ValueError(f"{file.name!r} must end in one of {', '.join(FORMATS)}: these are the formats")
-    if runs is None and student is None:
-        raise ValueError("there is nothing to report on: pass runs=, student= or both")
+    if runs is None and student is None and optimum is None:
+        raise ValueError("there is nothing to report on: pass runs=, optimum= or student=")
     if runs is None and (emulator is not None or boxes is not None):
         raise ValueError("emulator and boxes are told with the runs they were fitted on: pass runs=")
     asked = Asked(
@@ -89,6 +93,7 @@ def report(
         emulators={} if runs is None else _by_output(emulator, runs),
         boxes=boxes,
         sensitivity=sensitivity,
+        optimum=optimum,
         student=student,
         conditions=() if of_interest is None else parse_conditions(of_interest),
         problems=tuple(problems),
@@ -96,10 +101,16 @@ def report(
     makers = (*SECTIONS[:-1], *sections, SECTIONS[-1])
     with mpl.rc_context(SVG_STYLE):
         told = [section for make in makers if (section := make(asked)) is not None]
-    title = title or (f"Study of {runs.simulator}" if runs is not None else "What the model knows")
+    title = title or _title(asked)
     content = Report(title, datetime.date.today().isoformat(), asked.problems, told)
     _replace(file, FORMATS[file.suffix.lower()](content))
     return file
+
+
+def _title(asked: Asked) -> str:
+    if asked.runs is not None:
+        return f"Study of {asked.runs.simulator}"
+    return "What the model knows" if asked.optimum is None else "What is best"
 
 
 def _by_output(emulator: Any, runs: Runs) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from surrogate.runs.outcome import Outcome, Task, evaluate_all, split_calls
 from surrogate.runs.pool import ChunkSize, Model, WorkerPool
 from surrogate.simulation import Simulator, batch_of
 
-__all__ = ["Engine", "TaskSource", "execute", "make_engine"]
+__all__ = ["Engine", "TaskSource", "checked_jobs", "execute", "make_engine"]
 
 # How often control returns to the caller when nothing has come in, so that it can stop.
 HEARTBEAT_SECONDS = 0.5
@@ -68,7 +68,7 @@ def make_engine(
     executor: Any = None,
 ) -> Engine:
     """The engine that :func:`surrogate.runs.run.run` was asked for by its arguments."""
-    jobs = None if n_jobs is None else _checked_jobs(n_jobs)
+    jobs = None if n_jobs is None else checked_jobs(n_jobs)
     if executor is not None:
         from surrogate.runs.futures import FuturesEngine
 
@@ -162,7 +162,7 @@ class InProcess:
         self._queue.clear()
 
 
-def _checked_jobs(n_jobs: int) -> int:
+def checked_jobs(n_jobs: int) -> int:
     """Number of workers: `n_jobs` itself, or counted back from the number of processors if negative."""
     try:
         if isinstance(n_jobs, bool):

@@ -22,7 +22,7 @@ from surrogate.runs.records import Runs
 from surrogate.runs.store import RunStore
 from surrogate.simulation import Simulator, is_stochastic, levels_of, load_simulator
 
-__all__ = ["RunAbortedError", "run"]
+__all__ = ["RunAbortedError", "deferred_interrupt", "entropy_of", "run"]
 
 
 class RunAbortedError(SurrogateError):
@@ -139,10 +139,10 @@ def run(
         )
         opened.open_study(sim, made)
         stack.callback(opened.release_claims)
-        entropy = opened.remember("entropy", lambda: _entropy(rng)) if is_stochastic(sim) else None
+        entropy = opened.remember("entropy", lambda: entropy_of(rng)) if is_stochastic(sim) else None
         plan = Plan(points, levels, ids, opened, rerun_failures, entropy)
         # In this process a Ctrl-C must reach the simulator itself.
-        watch = stack.enter_context(_deferred_interrupt(active=not isinstance(engine, InProcess)))
+        watch = stack.enter_context(deferred_interrupt(active=not isinstance(engine, InProcess)))
         bar = Progress(len(plan), sim.name, progress)
         stack.callback(bar.close)
         for outcomes in execute(engine, plan, stop=lambda: watch.interrupted):
@@ -190,7 +190,7 @@ def _points_and_levels(sim: Simulator, design: Any, level: int | None) -> tuple[
     return points, chosen.astype(np.int64)
 
 
-def _entropy(rng: int | None) -> int:
+def entropy_of(rng: int | None) -> int:
     return int(np.random.SeedSequence(rng).generate_state(1, np.uint64)[0])
 
 
@@ -199,7 +199,7 @@ class _Watch:
 
 
 @contextmanager
-def _deferred_interrupt(active: bool) -> Iterator[_Watch]:
+def deferred_interrupt(active: bool) -> Iterator[_Watch]:
     """Turn the first Ctrl-C (or SIGTERM) into a flag, so that it never falls into a commit; a second is immediate."""
     watch = _Watch()
     if not active or threading.current_thread() is not threading.main_thread():

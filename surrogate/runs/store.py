@@ -308,6 +308,10 @@ class RunStore:
             self._meta[key] = self._commit(work)
         return self._meta[key]
 
+    def recall(self, prefix: str) -> dict[str, Any]:
+        """All that is remembered under keys that begin with `prefix`, by key, in alphabetical order."""
+        return {key: self._meta[key] for key in sorted(self._meta) if key.startswith(prefix)}
+
     def statuses(self, ids: Sequence[str] | None = None) -> dict[str, str]:
         """Status by run id, of all runs or of some."""
         table, _ = self._known()

@@ -179,3 +179,15 @@ def test_the_published_box_of_the_renewable_energy_study(data_file):
             "Cellulosic cost": 0.15741333528927348,
         }
     )
+
+
+def test_airfoil_design(tmp_path):
+    script = REPOSITORY / "examples" / "airfoil_design" / "design.py"
+    subprocess.run([sys.executable, script, "--quick", "--folder", tmp_path], check=True, env=environment())
+    assert (tmp_path / "airfoil_design.png").read_bytes().startswith(b"\x89PNG")
+    assert "The best run has lift" in (tmp_path / "report.html").read_text()
+    with sg.RunStore(tmp_path / "runs.db") as store:
+        outputs = store.runs().outputs
+    assert len(outputs) == 24
+    allowed = outputs[(outputs["suction"] <= 2.5) & (outputs["moment"] >= -0.06)]
+    assert allowed["lift"].max() > 1.15  # the best of 1,000 Sobol points has 1.07

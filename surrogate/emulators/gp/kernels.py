@@ -206,6 +206,22 @@ class Kernel:
             out[rows] = -_row_sums(values, weighted[rows])
         return out * rate
 
+    def cross_and_log_slopes(self, theta: FloatArray, a: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Correlations, (m, n), and the derivatives of their logarithms by the inputs of `a`, (d, m, n).
+
+        For a few points `a`, whose every weighted sum over `b` can then be differentiated at no further cost.
+        """
+        d, n = b.shape[1], len(b)
+        cross, slopes = np.empty((len(a), n)), np.empty((d, len(a), n))
+        for rows, factors in self._blocks(theta, a, b):
+            factors.correlations(cross[rows].reshape(-1))
+            _, by_scale = next(factors.log_slopes())
+            # By the signed distance instead of its logarithm; all families are flat at zero.
+            distance = a[rows].T[:, :, None] - b.T[:, None, :]
+            distance[distance == 0] = np.inf
+            np.divide(by_scale.reshape(distance.shape), -distance, out=slopes[:, rows])
+        return cross, slopes
+
     def rates(self, theta: FloatArray, d: int) -> FloatArray:
         """What distances are multiplied by, (d,)."""
         return np.asarray(FAMILIES[self.family].rate * np.exp(-theta[:d]))

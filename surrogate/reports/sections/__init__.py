@@ -7,6 +7,7 @@ from collections.abc import Callable
 from surrogate.reports.content import Asked, Section
 from surrogate.reports.sections.boxes import boxes_section
 from surrogate.reports.sections.emulators import emulators_section
+from surrogate.reports.sections.optimum import optimum_section
 from surrogate.reports.sections.provenance import provenance_section
 from surrogate.reports.sections.question import question_section
 from surrogate.reports.sections.runs import runs_section
@@ -19,6 +20,7 @@ __all__ = ["SECTIONS"]
 SECTIONS: tuple[Callable[[Asked], Section | None], ...] = (
     question_section,
     runs_section,
+    optimum_section,
     boxes_section,
     emulators_section,
     sensitivity_section,

@@ -1,0 +1,1 @@
+"""Where next? Optimisation of simulators: ask and tell, constraints, several objectives, levels, when to stop."""

@@ -1,0 +1,686 @@
+"""Ask and tell: proposes points, learns what came of them, and knows the best."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import qmc
+
+from surrogate.conditions import Condition
+from surrogate.emulators.threads import few_threads
+from surrogate.errors import InvalidInputError
+from surrogate.optimize.acquisition import Cautious, Improvement, Inside, Lower, Optimistic, Term
+from surrogate.optimize.encoding import Encoding
+from surrogate.optimize.goals import Goals
+from surrogate.optimize.levels import Levels
+from surrogate.optimize.pareto import HypervolumeGain, hypervolume, is_on_front, knee
+from surrogate.optimize.polish import SAME_POLISHED, Bound, polish
+from surrogate.optimize.search import Search, is_new
+from surrogate.optimize.steps import Steps
+from surrogate.optimize.stopping import predicted_regret
+from surrogate.optimize.surface import Surface, fit_surface
+from surrogate.space import Space
+
+__all__ = ["Optimizer", "Trial"]
+
+FloatArray = NDArray[np.float64]
+
+# Kernels by likelihood, where constraints or a front decide: in their corners the last digits hang on the model's
+# extrapolation (welded beam gains 2 decades, Gramacy 1). A single free objective has the first, for the second is too
+# sure of itself where runs are few (by a choice Levy 6 loses 0.7 decades, Goldstein-Price 0.9, Griewank 0.4).
+FAMILIES = ("matern52", "squared_exponential")
+
+# Runs whose neighbourhoods are searched for candidates.
+N_BEST = 3
+
+# Exploiting runs whose misses count.
+LAST_EXPLOITS = 2
+
+# Proposals that are less likely to succeed are avoided; by how much more each failure among the last ones counts.
+LEAST_SUCCESS, CAUTION, LAST_RUNS = 0.25, 8.0, 5
+
+# How much further than the worst point of the front the reference lies, as a share of the front's range.
+BEYOND_FRONT = 0.1
+
+# Columns of the history that are neither inputs nor outputs.
+BOOK = ("id", "step", "level", "status", "feasible", "error", "best", "hypervolume")
+
+# A value must be better by this share of the values' range to be an improvement.
+IMPROVEMENT = 1e-12
+
+
+@dataclass(eq=False)
+class Trial:
+    """A proposed or given point and what came of it.
+
+    Attributes
+    ----------
+    id : int
+        Number in order of proposal; negative for runs that were made elsewhere.
+    x : dict
+        Value by parameter name.
+    step : str
+        Why it was proposed: "design", "explore", "refine", "exploit"; "given" if it was not.
+    level : int
+        Level of the simulator, 0 being the truest.
+    status : str
+        "pending", "done" or "failed".
+    outputs : dict or None
+        Numbers by name, once done.
+    error : str
+        Why it failed.
+    """
+
+    id: int
+    x: dict[str, Any]
+    step: str
+    level: int = 0
+    status: Literal["pending", "done", "failed"] = "pending"
+    outputs: dict[str, float] | None = None
+    error: str = ""
+    position: FloatArray = field(default_factory=lambda: np.empty(0), repr=False)
+
+
+@dataclass(frozen=True, eq=False)
+class _Beliefs:
+    """Fitted models and the data that steps refer to."""
+
+    objectives: list[Surface]
+    constraints: list[Surface]
+    success: Surface | None
+    front: FloatArray  # of feasible runs, warped, (f, k)
+    around: FloatArray  # the best runs' positions, best first
+
+    def believing(self, z: FloatArray) -> _Beliefs:
+        """With runs at columns `z` as if they had come out as predicted."""
+        return _Beliefs(
+            [surface.believing(z) for surface in self.objectives],
+            [surface.believing(z) for surface in self.constraints],
+            self.success,
+            self.front,
+            self.around,
+        )
+
+
+class Optimizer:
+    """Proposes points so that as few runs as possible find the optimum.
+
+    Each objective and constraint has a Gaussian process of its own. A proposal maximises the expected improvement
+    (of several objectives: of the hypervolume), times the probabilities that constraints are met and that the run does
+    not fail, over the space or near the best run, or minimises the predicted mean; which of these follows from what
+    paid so far. Points that are running count as if they had come out as predicted.
+
+    Parameters
+    ----------
+    space : Space
+    objectives : str or sequence of str
+        One to three outputs, minimised; ``"-lift"`` maximises.
+    constraints : str, Condition, mapping or sequence of them
+        E.g. ``["lift >= 0.5", "moment == 0"]``; all must hold.
+    rng : int, Generator or None
+        Everything that is drawn follows from it and from what was told, so that the same tells give the same asks.
+    n_initial : int, optional
+        Points of a space-filling design before models are used; runs told before count. By default 2 (d + 1).
+    noise : bool
+        Whether outputs of the same point differ. Without noise the models go through the runs.
+    levels : mapping of int to float, optional
+        Cost of a run by level, 0 being the truest. Each proposal then has the level that tells most per cost.
+    equality_tolerance : float
+        By how much an output may miss the number of an ``==`` constraint, in its unit.
+    reference : sequence of float, optional
+        Of several objectives, the point from which the hypervolume is measured, in their units. By default a tenth of
+        the front's range beyond its worst points.
+
+    Attributes
+    ----------
+    trials : list of Trial
+        All, proposed ones in order.
+    seed : int
+        From which everything random is made.
+
+    References
+    ----------
+    .. [1] D. R. Jones, M. Schonlau, W. J. Welch, "Efficient Global Optimization of Expensive Black-Box Functions",
+       Journal of Global Optimization 13, 1998.
+    .. [2] M. Schonlau, W. J. Welch, D. R. Jones, "Global versus local search in constrained optimization of computer
+       models", 1998: improvement times probability of feasibility.
+
+    Examples
+    --------
+    >>> from surrogate.space import Real
+    >>> opt = Optimizer(Space(x=Real(-2, 2)), "y", rng=0)
+    >>> for _ in range(10):
+    ...     trial = opt.ask()[0]
+    ...     opt.tell(trial, {"y": (trial.x["x"] - 1) ** 2})
+    >>> round(opt.best.x["x"], 3)
+    1.0
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        objectives: str | Sequence[str],
+        constraints: str | Condition | Mapping[str, str] | Sequence[str | Condition] = (),
+        *,
+        rng: int | np.random.Generator | None = None,
+        n_initial: int | None = None,
+        noise: bool = False,
+        levels: Mapping[int, float] | None = None,
+        equality_tolerance: float = 1e-4,
+        reference: Sequence[float] | None = None,
+    ) -> None:
+        if not isinstance(space, Space):
+            raise TypeError(f"space must be a Space, got {space!r:.80}")
+        self.space = space
+        self.goals = Goals.of(objectives, constraints, equality_tolerance)
+        for name in (*space, *self.goals.outputs):
+            if name in BOOK or (name in space and name in self.goals.outputs):
+                raise ValueError(
+                    f"{name!r} names a column of the history twice; call the parameter or output otherwise"
+                )
+        self.noise = bool(noise)
+        self.n_initial = 2 * (space.d + 1) if n_initial is None else n_initial
+        if isinstance(self.n_initial, bool) or not isinstance(self.n_initial, int) or self.n_initial < 2:
+            raise ValueError(f"n_initial must be a whole number of at least 2, got {n_initial!r}")
+        k = len(self.goals.objectives)
+        if reference is not None and (len(reference) != k or k == 1):
+            raise ValueError(f"reference must have a number for each of several objectives, got {reference!r} for {k}")
+        signs = np.array([o.sign for o in self.goals.objectives])
+        self._reference = None if reference is None else signs * np.asarray(reference, dtype=float)
+        self.trials: list[Trial] = []
+        self._encoding = Encoding(space)
+        self._levels = Levels(levels or {})
+        self.seed = _seed(rng)
+        self._memory: dict[str, dict[str, Any]] = {}
+        self._fitted: tuple[tuple[Any, ...], _Beliefs] | None = None
+        self._n_asked = 0
+        self._n_given = 0
+        self._n_drawn = 0
+
+    # Asking
+
+    def ask(self, n: int = 1) -> list[Trial]:
+        """The next `n` points to run; fewer where the space has no more points.
+
+        Points that were asked for and not told yet are taken to be running. The hyper-parameters stay as they are
+        within the call.
+        """
+        if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
+            raise ValueError(f"n must be a whole number of at least 1, got {n!r}")
+        made: list[Trial] = []
+        with few_threads(len(self.trials)):
+            for _ in range(n):
+                proposed = self._propose()
+                if proposed is None:
+                    break
+                made.append(self._add(*proposed))
+        return made
+
+    def _propose(self) -> tuple[FloatArray, str, int] | None:
+        done = [t for t in self.trials if t.status == "done"]
+        settled = [t for t in self.trials if t.status != "pending"]
+        begun = sum(t.step == "design" for t in self.trials) + sum(t.step == "given" for t in settled)
+        if begun < self.n_initial or len(done) < 2 or not self._truest(done):
+            drawn = self._next_of_design()
+            return None if drawn is None else (drawn, "design", self._levels.of_design(self._n_asked))
+        # Everything random follows from the seed and the number of the trial.
+        rng = np.random.default_rng([self.seed, self._n_asked])
+        beliefs = self._beliefs(done)
+        pending = [t for t in self.trials if t.status == "pending"]
+        if pending:
+            beliefs = beliefs.believing(self._columns(pending))
+        search = Search(self._encoding, self._known(0), rng, self._levels.columns(0))
+        kind, point = self._step(beliefs, search, batch=len(pending))
+        if point is None:
+            drawn = self._next_of_design()
+            return None if drawn is None else (drawn, "explore", 0)
+        level = self._levels.choose(beliefs.objectives[0], self._encoding.columns(point[None]), self.trials)
+        if level and not is_new(point[None], self._known(level))[0]:
+            level = 0
+        return point, kind, level
+
+    def _step(self, beliefs: _Beliefs, search: Search, batch: int) -> tuple[str, FloatArray | None]:
+        steps = Steps.after(self._history(), constrained=bool(self.goals.constraints))
+        feasibility = self._feasibility(beliefs)
+        several = len(self.goals.objectives) > 1
+        kind = steps.kind
+        if several or (not len(beliefs.front) and feasibility):
+            kind = "explore" if kind == "refine" else kind
+        if batch:
+            # The lowest mean was proposed with the first point of the batch, if it was its turn.
+            kind = "explore" if kind == "exploit" else kind
+        if kind == "exploit" and several:
+            kind = "explore"
+        low, high = np.zeros(self.space.d), np.ones(self.space.d)
+        if kind == "exploit":
+            point = self._exploit(beliefs, search, feasibility)
+            if point is not None:
+                return kind, point
+            kind = "explore"
+        starts = None
+        if kind == "refine":
+            centre = beliefs.around[0]
+            low, high = np.maximum(centre - steps.box / 2, 0.0), np.minimum(centre + steps.box / 2, 1.0)
+            fixed = self._encoding.unordered
+            low[fixed], high[fixed] = 0.0, 1.0
+            starts = beliefs.around[:1]
+        found = search.best([*self._gain(beliefs, search), *feasibility], beliefs.around, low, high, starts)
+        if found is None and kind == "refine":
+            found = search.best([*self._gain(beliefs, search), *feasibility], beliefs.around)
+        return kind, None if found is None else found[0]
+
+    def _gain(self, beliefs: _Beliefs, search: Search) -> list[Term]:
+        """What improves the objectives; nothing while no run is feasible, which then comes first."""
+        if not len(beliefs.front):
+            return []
+        if len(beliefs.objectives) == 1:
+            surface, best = beliefs.objectives[0], float(beliefs.front[0, 0])
+            return [Improvement(surface, best)]
+        return [HypervolumeGain(beliefs.objectives, beliefs.front, self._warped_reference(beliefs))]
+
+    def _exploit(self, beliefs: _Beliefs, search: Search, feasibility: Sequence[Term]) -> FloatArray | None:
+        surface = beliefs.objectives[0]
+        if not feasibility:
+            found = search.best([Optimistic(surface)], beliefs.around, starts=beliefs.around)
+            return None if found is None else found[0]
+        missed = self._last_misses()
+        bounds = [
+            Bound(
+                model,
+                float(model.warp.forward(0.0)),
+                condition.operator == "==",
+                float(model.warp.forward(missed[j]) - model.warp.forward(0.0)),
+            )
+            for j, (model, condition) in enumerate(zip(beliefs.constraints, self.goals.constraints, strict=True))
+        ]
+        if beliefs.success is not None:
+            bounds.append(Bound(beliefs.success, float(beliefs.success.warp.forward(0.0))))
+        low, high = np.zeros(self.space.d), np.ones(self.space.d)
+        point = polish(surface, bounds, search, beliefs.around, low, high)
+        return point if point is not None and is_new(point[None], search.known, SAME_POLISHED)[0] else None
+
+    def _last_misses(self) -> FloatArray:
+        """By how much the last exploiting runs overstepped each constraint, (c,): so much is kept away from it."""
+        exploited = [t.outputs or {} for t in self._done() if t.step == "exploit"]
+        missed: FloatArray = np.maximum(self.goals.excesses(exploited[-LAST_EXPLOITS:]), 0.0)
+        return np.asarray(missed.max(axis=0, initial=0.0))
+
+    def _feasibility(self, beliefs: _Beliefs) -> list[Term]:
+        """Logarithms of the probabilities that constraints are met and that the run succeeds."""
+        terms: list[Term] = []
+        for surface, condition in zip(beliefs.constraints, self.goals.constraints, strict=True):
+            if condition.operator == "==":
+                ends = surface.warp.forward(np.array([-1.0, 1.0]) * self.goals.equality_tolerance)
+                terms.append(Inside(surface, float(ends[0]), float(ends[1])))
+            else:
+                terms.append(Lower(surface, float(surface.warp.forward(0.0))))
+        if beliefs.success is not None:
+            likely = Lower(beliefs.success, float(beliefs.success.warp.forward(0.0)))
+            terms.append(Cautious(likely, self._caution(), LEAST_SUCCESS))
+        return terms
+
+    def _caution(self) -> float:
+        """How much the probability that a run succeeds counts: the more, the more of the last proposals failed.
+
+        An optimum that lies at the edge of where runs fail would otherwise cost a failure for every success.
+        """
+        proposed = [t for t in self.trials if t.status != "pending" and t.step not in ("design", "given")]
+        return 1.0 + CAUTION * sum(t.status == "failed" for t in proposed[-LAST_RUNS:])
+
+    def _warped_reference(self, beliefs: _Beliefs) -> FloatArray:
+        if self._reference is not None:
+            return np.array([s.warp.forward(r) for s, r in zip(beliefs.objectives, self._reference, strict=True)])
+        low, high = beliefs.front.min(axis=0), beliefs.front.max(axis=0)
+        # Of a single point the range is that of standardised outputs.
+        width = np.where(high > low, high - low, 1.0)
+        return np.asarray(high + BEYOND_FRONT * width)
+
+    # Models
+
+    def _beliefs(self, done: list[Trial]) -> _Beliefs:
+        key = (len(done), sum(t.status == "failed" for t in self.trials))
+        if self._fitted is None or self._fitted[0] != key:
+            self._fitted = key, self._fit(done)
+        return self._fitted[1]
+
+    def _fit(self, done: list[Trial]) -> _Beliefs:
+        z = self._columns(done)
+        outputs = [t.outputs or {} for t in done]
+        scores, excesses = self.goals.scores(outputs), self.goals.excesses(outputs)
+        objectives = [self._surface(f"objective {j}", z, y) for j, y in enumerate(scores.T)]
+        constraints = [self._surface(f"constraint {j}", z, g, "constraint") for j, g in enumerate(excesses.T)]
+        failed = [t for t in self.trials if t.status == "failed"]
+        success = None
+        if failed:
+            labels = np.concatenate([-np.ones(len(done)), np.ones(len(failed))])
+            settled = np.vstack([z, self._columns(failed)])
+            success = self._surface("success", settled, labels, "success", noise=True)
+        true = np.array([t.level == 0 for t in done])
+        feasible = self.goals.feasible(outputs) & true
+        warped = np.column_stack([s.warp.forward(y) for s, y in zip(objectives, scores.T, strict=True)])
+        if self.noise:
+            # The lowest of noisy outputs is the luckiest: what the model makes of it counts.
+            warped = np.column_stack([s.predict(z)[0] for s in objectives])
+        positions = np.array([t.position for t in done])
+        if feasible.any():
+            rows = np.flatnonzero(feasible)
+            if len(objectives) == 1:
+                rows = rows[np.argsort(warped[rows, 0], kind="stable")]
+                front = warped[rows[:1]]
+            else:
+                rows = rows[is_on_front(warped[rows])]
+                front = warped[rows]
+                spread = np.linspace(0, len(rows) - 1, min(2 * N_BEST, len(rows))).round().astype(int)
+                rows = rows[np.argsort(front[:, 0], kind="stable")][spread]
+        else:
+            front = np.empty((0, len(objectives)))
+            rows = np.flatnonzero(true)
+            rows = rows[np.argsort(self.goals.violations([outputs[i] for i in rows]), kind="stable")]
+        around = rows if len(objectives) > 1 and feasible.any() else rows[:N_BEST]
+        return _Beliefs(objectives, constraints, success, front, positions[around])
+
+    def _surface(
+        self, name: str, z: FloatArray, y: FloatArray, kind: Any = "objective", *, noise: bool = False
+    ) -> Surface:
+        made = fit_surface(
+            z,
+            y,
+            kind=kind,
+            noise=noise or self.noise,
+            memory=self._memory.get(name),
+            families=FAMILIES if kind == "objective" and not self.goals.is_free else FAMILIES[:1],
+            level_columns=range(self._encoding.n_columns, z.shape[1]),
+        )
+        self._memory[name] = made.memory
+        return made
+
+    def _columns(self, trials: Sequence[Trial]) -> FloatArray:
+        z = self._encoding.columns(np.array([t.position for t in trials]))
+        levels = np.array([self._levels.columns(t.level) for t in trials]).reshape(len(trials), -1)
+        return np.hstack([z, levels])
+
+    def _known(self, level: int) -> FloatArray:
+        found = [t.position for t in self.trials if t.level == level]
+        return np.array(found).reshape(-1, self.space.d)
+
+    @staticmethod
+    def _truest(trials: Iterable[Trial]) -> list[Trial]:
+        return [t for t in trials if t.level == 0]
+
+    def _next_of_design(self) -> FloatArray | None:
+        """The next point of a scrambled Sobol sequence that is new; None if the space is exhausted."""
+        known = self._known(0)
+        if np.isfinite(self._encoding.n_points) and len(known) >= self._encoding.n_points:
+            return None
+        sequence = qmc.Sobol(self.space.d, rng=np.random.default_rng([self.seed, 2**32 - 1]))
+        if self._n_drawn:
+            sequence.fast_forward(self._n_drawn)
+        # A discrete space that is nearly used up repeats itself many times first.
+        for _ in range(100_000):
+            u = self._encoding.snap(sequence.random(1))
+            self._n_drawn += 1
+            if is_new(u, known)[0]:
+                return np.asarray(u[0])
+        return None
+
+    def _history(self) -> list[tuple[str, bool]]:
+        """Kind of each settled step and whether it improved on all before it, in order of proposal."""
+        settled = [t for t in self.trials if t.status != "pending" and t.level == 0]
+        done = [t for t in settled if t.status == "done"]
+        outputs = [t.outputs or {} for t in done]
+        if not done:
+            return []
+        feasible = self.goals.feasible(outputs)
+        scores = self.goals.scores(outputs)[:, 0]
+        violations = self.goals.violations(outputs)
+        # Any feasible run is better than any other; those are compared by what they violate.
+        worst = max(float(scores.max()), 0.0) + 1.0
+        merit = np.where(feasible, scores, worst + np.abs(worst) * violations)
+        by_trial = {id(t): value for t, value in zip(done, merit, strict=True)}
+        least = IMPROVEMENT * float(np.ptp(merit))
+        out, best = [], np.inf
+        for trial in sorted(settled, key=lambda t: t.id):
+            value = by_trial.get(id(trial), np.inf)
+            improved = bool(value < best - least) if np.isfinite(best) else bool(value < best)
+            best = min(best, value)
+            if trial.step in ("explore", "refine", "exploit"):
+                out.append((trial.step, improved))
+        return out
+
+    # Telling
+
+    def _add(self, position: FloatArray, kind: str, level: int) -> Trial:
+        x = {str(name): _plain(value) for name, value in self._encoding.points(position[None]).iloc[0].items()}
+        trial = Trial(self._n_asked, x, kind, level, position=position)
+        self._n_asked += 1
+        self.trials.append(trial)
+        return trial
+
+    def tell(self, trials: Any, outputs: Any, *, level: int = 0) -> None:
+        """What came of runs.
+
+        Parameters
+        ----------
+        trials : Trial, sequence of Trial, or points
+            What was asked for; or any other points (a mapping, a sequence of mappings, or a DataFrame), which then
+            count as known from elsewhere.
+        outputs : mapping of str to float, sequence of mappings, or DataFrame
+            One for each.
+        level : int
+            Of points that are no trials.
+
+        Raises
+        ------
+        InvalidInputError
+            If an output that matters is missing or not finite, or points do not belong to the space. Nothing has been
+            told then.
+        ValueError
+            If there are not as many outputs as points, or a trial was told already.
+        """
+        told = self._checked_trials(trials, level)
+        rows: Any = outputs.to_dict("records") if isinstance(outputs, pd.DataFrame) else outputs
+        rows = [rows] if isinstance(rows, Mapping) else list(rows)
+        if len(rows) != len(told):
+            raise ValueError(f"outputs must be as many as trials, got {len(rows)} for {len(told)}")
+        checked = [self.goals.checked(row) for row in rows]
+        for trial, values in zip(told, checked, strict=True):
+            trial.status, trial.outputs = "done", values
+            self._keep(trial)
+
+    def fail(self, trials: Any, error: str = "", *, level: int = 0) -> None:
+        """Runs that gave no answer: the neighbourhood of failures is avoided, as far as it is known.
+
+        Parameters
+        ----------
+        trials : Trial, sequence of Trial, or points
+            As in :meth:`tell`.
+        error : str
+            Why.
+        """
+        for trial in self._checked_trials(trials, level):
+            trial.status, trial.error = "failed", error
+            self._keep(trial)
+
+    def _checked_trials(self, trials: Any, level: int) -> list[Trial]:
+        if isinstance(trials, Trial):
+            trials = [trials]
+        if isinstance(trials, Sequence) and all(isinstance(t, Trial) for t in trials):
+            for trial in trials:
+                if trial.status != "pending" or not any(trial is mine for mine in self.trials):
+                    raise ValueError(
+                        f"trial {trial.id} is {trial.status} and cannot be told again"
+                        if trial.status != "pending"
+                        else f"trial {trial.id} is not of this optimizer; tell its point, trial.x, instead"
+                    )
+            return list(trials)
+        self._levels.check(level)
+        points = self.space.validate(trials, "trials")
+        positions = self._encoding.positions(points)
+        records: list[dict[Any, Any]] = points.to_dict("records")
+        return [
+            Trial(0, {name: _plain(x[name]) for name in self.space}, "given", int(level), position=u)
+            for x, u in zip(records, positions, strict=True)
+        ]
+
+    def _keep(self, trial: Trial) -> None:
+        if trial.step == "given":
+            self._n_given += 1
+            trial.id = -self._n_given
+            self.trials.append(trial)
+
+    # Knowing
+
+    @property
+    def best(self) -> Trial | None:
+        """The best feasible run at the truest level, or, where none is feasible, the one that violates least.
+
+        With noise the best as predicted; of several objectives the knee of the front. None before any run.
+        """
+        done: list[Trial] = self._truest(self._done())
+        if not done:
+            return None
+        outputs = [t.outputs or {} for t in done]
+        rows = np.flatnonzero(self.goals.feasible(outputs))
+        if not len(rows):
+            return done[int(np.argmin(self.goals.violations(outputs)))]
+        scores = self.goals.scores(outputs)[rows]
+        if scores.shape[1] > 1:
+            on_front = rows[is_on_front(scores)]
+            return done[int(on_front[knee(self.goals.scores([outputs[i] for i in on_front]))])]
+        if self.noise and len(done) > 2:
+            everything = self._done()
+            with few_threads(len(everything)):
+                predicted, _ = self._beliefs(everything).objectives[0].predict(self._columns(done))
+            return done[int(rows[np.argmin(predicted[rows])])]
+        return done[int(rows[np.argmin(scores[:, 0])])]
+
+    @property
+    def is_feasible(self) -> bool:
+        """Whether a run meets all constraints."""
+        return bool(self.goals.feasible([t.outputs or {} for t in self._truest(self._done())]).any())
+
+    def _done(self) -> list[Trial]:
+        return [t for t in self.trials if t.status == "done"]
+
+    @property
+    def front(self) -> list[Trial]:
+        """Feasible runs that no other one beats in all objectives, by the first objective."""
+        done = self._truest(self._done())
+        outputs = [t.outputs or {} for t in done]
+        rows = np.flatnonzero(self.goals.feasible(outputs)) if done else np.empty(0, dtype=int)
+        if not len(rows):
+            return []
+        scores = self.goals.scores(outputs)[rows]
+        chosen = rows[is_on_front(scores)]
+        return sorted((done[i] for i in chosen), key=lambda t: self.goals.scores([t.outputs or {}])[0, 0])
+
+    def hypervolumes(self) -> list[float]:
+        """Hypervolume of the front after each trial in order of proposal; all from one reference.
+
+        Without a `reference` it lies a tenth of the last front's range beyond its worst points.
+        """
+        trials = sorted(self.trials, key=lambda t: t.id)
+        front = self.front
+        if not front or len(self.goals.objectives) == 1:
+            return [0.0] * len(trials)
+        last = self.goals.scores([t.outputs or {} for t in front])
+        width = np.ptp(last, axis=0)
+        reference = self._reference
+        if reference is None:
+            reference = last.max(axis=0) + BEYOND_FRONT * np.where(width > 0, width, 1.0)
+        out: list[float] = []
+        so_far: list[FloatArray] = []
+        for trial in trials:
+            if trial.status == "done" and trial.level == 0 and self.goals.feasible([trial.outputs or {}])[0]:
+                so_far.append(self.goals.scores([trial.outputs or {}])[0])
+            out.append(hypervolume(np.array(so_far).reshape(-1, last.shape[1]), reference))
+        return out
+
+    def regret_bound(self, confidence: float = 0.95) -> float:
+        """By how much at most the best run can be improved, with this probability as the model sees it.
+
+        In the objective's unit, of one objective only; infinite while there is no feasible run or no model.
+        """
+        if not 0 < confidence < 1:
+            raise ValueError(f"confidence must lie between 0 and 1, got {confidence}")
+        done, best = self._done(), self.best
+        if len(self.goals.objectives) > 1:
+            raise ValueError("a bound on the regret is of one objective; with several see hypervolumes")
+        if best is None or not self.is_feasible or len(done) < self.n_initial:
+            return float("inf")
+        with few_threads(len(done)):
+            beliefs = self._beliefs(done)
+            rng = np.random.default_rng([self.seed, 2**32 - 2, len(done)])
+            search = Search(self._encoding, np.empty((0, self.space.d)), rng, self._levels.columns(0))
+            score = float(self.goals.scores([best.outputs or {}])[0, 0])
+            return predicted_regret(
+                beliefs.objectives[0],
+                self._feasibility(beliefs),
+                search,
+                beliefs.around,
+                None if self.noise else score,
+                best.position,
+                confidence,
+            )
+
+    def to_frame(self) -> pd.DataFrame:
+        """All trials in order: id, parameters, outputs, step, level, status, feasible, error."""
+        trials = sorted(self.trials, key=lambda t: t.id)
+        names = list(dict.fromkeys([*self.goals.outputs, *(n for t in trials for n in (t.outputs or {}))]))
+        table = pd.DataFrame({"id": [t.id for t in trials]})
+        for name in self.space:
+            table[name] = [t.x[name] for t in trials]
+        for name in names:
+            table[name] = [np.nan if t.outputs is None else t.outputs.get(name, np.nan) for t in trials]
+        table["step"] = [t.step for t in trials]
+        if self._levels:
+            table["level"] = [t.level for t in trials]
+        table["status"] = [t.status for t in trials]
+        table["feasible"] = [t.outputs is not None and bool(self.goals.feasible([t.outputs])[0]) for t in trials]
+        table["error"] = [t.error for t in trials]
+        return table.set_index("id")
+
+    def cost(self, level: int) -> float:
+        """Cost of a run at a level, in runs at the truest."""
+        return self._levels.cost(level)
+
+    # Going on later
+
+    def proposal(self, trial: Trial) -> dict[str, Any]:
+        """A trial as plain data, with what the optimizer would otherwise forget; :meth:`restore` reads it."""
+        return {
+            "x": trial.x,
+            "position": trial.position.tolist(),
+            "step": trial.step,
+            "level": trial.level,
+            "drawn": self._n_drawn,
+            "memory": self._memory,
+        }
+
+    def restore(self, proposal: Mapping[str, Any]) -> Trial:
+        """A trial that was proposed before, pending; in the order in which they were proposed."""
+        self.space.validate(proposal["x"], "proposal")
+        trial = self._add(np.array(proposal["position"], dtype=float), str(proposal["step"]), int(proposal["level"]))
+        if trial.x != dict(proposal["x"]):
+            raise InvalidInputError(f"proposal {trial.id} is not of this space: {proposal['x']}")
+        self._n_drawn = int(proposal["drawn"])
+        self._memory = {name: dict(entry) for name, entry in proposal["memory"].items()}
+        return trial
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _seed(rng: int | np.random.Generator | None) -> int:
+    """A number from which everything random is made."""
+    if isinstance(rng, np.random.Generator):
+        return int(rng.integers(2**63))
+    if rng is not None and (isinstance(rng, bool) or not isinstance(rng, (int, np.integer)) or rng < 0):
+        raise TypeError(f"rng must be a whole number that is not negative, a Generator or None, got {rng!r}")
+    return int(np.random.SeedSequence(None if rng is None else int(rng)).generate_state(1, np.uint64)[0])

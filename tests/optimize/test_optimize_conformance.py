@@ -1,0 +1,256 @@
+"""What ask, tell and fail promise, for every kind of problem."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import surrogate as sg
+from surrogate.errors import ConditionError, InvalidInputError
+
+REAL = sg.Space(x=sg.Real(-2, 2), y=sg.Real(0, 3))
+MIXED = sg.Space(
+    x=sg.Real(-2, 2), n=sg.Integer(1, 6), kind=sg.Categorical(["u", "v", "w"]), rate=sg.Real(1e-3, 1, log=True)
+)
+GRID = sg.Space(n=sg.Integer(1, 6), kind=sg.Categorical(["u", "v", "w"]), size=sg.Ordinal([1, 2, 5]))
+
+
+def outputs(x):
+    """Two numbers of any point."""
+    number = {"u": 0.3, "v": -0.2, "w": 1.0}
+    v = np.array([number.get(value, value) for value in x.values()], dtype=float)
+    return {"f": float(((v - 0.7) ** 2).sum() + np.sin(3 * v[0])), "g": float(v.sum())}
+
+
+CASES = {
+    "real": (REAL, {"objectives": "f"}),
+    "mixed": (MIXED, {"objectives": "f"}),
+    "grid": (GRID, {"objectives": "f"}),
+    "constrained": (REAL, {"objectives": "f", "constraints": ["g >= 1.5"]}),
+    "mixed constrained": (MIXED, {"objectives": "-f", "constraints": ["g <= 4"]}),
+    "two objectives": (REAL, {"objectives": ["f", "-g"]}),
+    "noisy": (REAL, {"objectives": "f", "noise": True}),
+    "levels": (REAL, {"objectives": "f", "levels": {0: 8, 1: 1}}),
+}
+
+
+def made(case, rng=0, **more):
+    space, options = CASES[case]
+    return sg.Optimizer(space, **{"rng": rng, **options, **more})
+
+
+def settle(optimizer, trial):
+    """A fifth of the points fails, wherever they are."""
+    if round(1000 * outputs(trial.x)["f"]) % 5 == 0:
+        optimizer.fail(trial, "it broke")
+    else:
+        optimizer.tell(trial, outputs(trial.x))
+
+
+def run(optimizer, n, batch=1):
+    for _ in range(n // batch):
+        for trial in optimizer.ask(batch):
+            settle(optimizer, trial)
+    return optimizer
+
+
+def points(optimizer):
+    return [(t.level, *t.x.values()) for t in optimizer.trials]
+
+
+@pytest.fixture(scope="module", params=CASES)
+def case(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def whole(case):
+    """Twenty-four steps one by one."""
+    return run(made(case), 24)
+
+
+def test_proposals_are_new_points_of_the_space(case, whole):
+    space = CASES[case][0]
+    assert len(set(points(whole))) == len(points(whole)) == 24
+    space.validate(pd.DataFrame([t.x for t in whole.trials]))
+    assert [t.id for t in whole.trials] == list(range(24))
+    assert whole.trials[0].step == "design"
+    assert whole.trials[-1].step in ("explore", "refine", "exploit")
+
+
+def test_the_same_seed_gives_the_same_points_and_another_others(case, whole):
+    assert points(run(made(case), 12)) == points(whole)[:12]
+    assert points(run(made(case, rng=1), 4)) != points(whole)[:4]
+
+
+def test_a_resumed_optimizer_goes_on_as_if_nothing_had_happened(case, whole):
+    # What was proposed goes through JSON; what came of it is told anew; nothing else is kept.
+    first = made(case)
+    kept = []
+    for _ in range(15):
+        (trial,) = first.ask()
+        kept.append((json.loads(json.dumps(first.proposal(trial))), trial))
+        settle(first, trial)
+    (pending,) = first.ask()
+    kept.append((json.loads(json.dumps(first.proposal(pending))), pending))
+
+    second = made(case)
+    restored = [second.restore(proposal) for proposal, _ in kept]
+    for trial in restored:
+        assert trial.status == "pending"
+        settle(second, trial)
+    run(second, 8)
+    assert points(second) == points(whole)
+    assert second.to_frame().equals(whole.to_frame())
+
+
+def test_pending_points_are_not_proposed_again(case):
+    optimizer = run(made(case), 12)
+    asked = [t for _ in range(3) for t in optimizer.ask(2)]
+    assert len(set(points(optimizer))) == 18
+    assert [t.status for t in asked] == ["pending"] * 6
+    # They may come back in any order, some without an answer.
+    for trial in reversed(asked):
+        settle(optimizer, trial)
+    assert len(set(points(run(optimizer, 2)))) == 20
+
+
+def test_batches_are_reproducible_and_apart(case):
+    one, two = run(made(case), 16, batch=4), run(made(case), 16, batch=4)
+    assert points(one) == points(two)
+    assert len(set(points(one))) == 16
+
+
+def test_asking_for_a_batch_and_for_its_points_one_by_one_is_the_same():
+    one, two = run(made("real"), 10), run(made("real"), 10)
+    together = [t.x for t in one.ask(3)]
+    assert together == [two.ask()[0].x for _ in range(3)]
+
+
+def test_a_space_is_used_up_and_then_nothing_is_proposed():
+    space = sg.Space(n=sg.Integer(1, 4), kind=sg.Categorical(["u", "v", "w"]))
+    optimizer = sg.Optimizer(space, "f", rng=0)
+    while trials := optimizer.ask(5):
+        optimizer.tell(trials, [outputs(t.x) for t in trials])
+    assert len(set(points(optimizer))) == len(points(optimizer)) == 12
+    exact = min((outputs({"n": n, "kind": k})["f"], n, k) for n in range(1, 5) for k in "uvw")
+    assert (optimizer.best.outputs["f"], *optimizer.best.x.values()) == exact
+
+
+def test_points_from_elsewhere_count_and_are_not_proposed_again():
+    known = sg.latin_hypercube(GRID, 30, rng=1)
+    optimizer = sg.Optimizer(GRID, "f", rng=0)
+    optimizer.tell(known, [outputs(x) for x in known.to_dict("records")])
+    optimizer.fail({"n": 6, "kind": "w", "size": 5}, "known to break")
+    assert [t.id for t in optimizer.trials][:2] == [-1, -2]
+    trial = optimizer.ask()[0]
+    assert trial.step != "design"  # the 30 known ones are the design
+    assert trial.id == 0
+    assert tuple(trial.x.values()) not in set(map(tuple, known.to_numpy())) | {(6, "w", 5)}
+    assert optimizer.to_frame().loc[-31, "error"] == "known to break"
+
+
+def test_failures_are_kept_and_avoided():
+    optimizer = sg.Optimizer(REAL, "f", rng=0)
+    # The lower f, the further to the left, where everything fails.
+    for _ in range(30):
+        (trial,) = optimizer.ask()
+        if trial.x["x"] < 0:
+            optimizer.fail(trial, "no answer")
+        else:
+            optimizer.tell(trial, {"f": trial.x["x"] + (trial.x["y"] - 1) ** 2})
+    steps = [t for t in optimizer.trials if t.step != "design"]
+    failed = [t for t in steps if t.status == "failed"]
+    # Nothing beyond the edge can be known to be worse, so some must be tried; without a model of failures all would.
+    assert len(failed) < 0.65 * len(steps)
+    assert failed[0].error == "no answer"
+    assert optimizer.best.outputs["f"] < 0.01
+
+
+def test_what_only_fails_goes_on():
+    optimizer = sg.Optimizer(REAL, "f", rng=0)
+    for _ in range(10):
+        optimizer.fail(optimizer.ask())
+    assert optimizer.best is None
+    assert len(set(points(optimizer))) == 10
+    assert optimizer.regret_bound() == np.inf
+
+
+def test_constant_outputs_are_no_trouble():
+    optimizer = sg.Optimizer(REAL, "f", ["g <= 1"], rng=0)
+    for _ in range(12):
+        optimizer.tell(optimizer.ask(), {"f": 2.0, "g": 0.5})
+    assert len(set(points(optimizer))) == 12
+    assert optimizer.regret_bound() == 0
+
+
+def test_the_frame_tells_everything():
+    optimizer = sg.Optimizer(MIXED, "f", ["g <= 1"], rng=0)
+    optimizer.tell(optimizer.ask(), {"f": 1.0, "g": 2.0, "more": 7.0})
+    optimizer.fail(optimizer.ask(), "broke")
+    optimizer.ask()
+    frame = optimizer.to_frame()
+    assert list(frame) == [*MIXED, "f", "g", "more", "step", "status", "feasible", "error"]
+    assert frame["status"].tolist() == ["done", "failed", "pending"]
+    assert frame["feasible"].tolist() == [False, False, False]
+    assert frame["error"].tolist() == ["", "broke", ""]
+    assert frame.loc[0, "more"] == 7.0
+    assert frame.loc[1:, ["f", "g"]].isna().all(axis=None)
+
+
+def wrong(**more):
+    return lambda: sg.Optimizer(**{"space": REAL, "objectives": "f", **more})
+
+
+def test_mistakes_are_told():
+    for call, kind, told in [
+        (wrong(space={"x": (0, 1)}), TypeError, "space must be a Space, got {'x'"),
+        (wrong(objectives=[]), ValueError, "objectives must be one to 3 outputs, got 0"),
+        (wrong(objectives=["f", "-f"]), ValueError, "must differ from each other"),
+        (wrong(objectives=3), TypeError, "objectives must be the name of an output"),
+        (wrong(constraints=["g ~ 3"]), ConditionError, "g ~ 3"),
+        (wrong(constraints=["g != 3"]), ConditionError, "use an inequality"),
+        (wrong(n_initial=1), ValueError, "n_initial must be a whole number of at least 2, got 1"),
+        (wrong(rng=-1), TypeError, "rng must be a whole number"),
+        (wrong(levels={1: 2.0}), ValueError, "levels must map whole numbers from 0"),
+        (wrong(levels={0: 0.0}), ValueError, "positive number"),
+        (wrong(reference=(1, 2)), ValueError, "reference must have a number for each"),
+        (wrong(equality_tolerance=0), ValueError, "equality_tolerance must be positive"),
+        (wrong(objectives="status"), ValueError, "'status' names a column of the history twice"),
+        (wrong(objectives="x"), ValueError, "'x' names a column of the history twice"),
+    ]:
+        with pytest.raises(kind) as caught:
+            call()
+        assert told in str(caught.value)
+
+
+def test_wrong_tells_change_nothing():
+    optimizer = sg.Optimizer(REAL, "f", ["g <= 1"], rng=0)
+    trials = optimizer.ask(2)
+    good = {"f": 1.0, "g": 2.0}
+    for outcome, kind, told in [
+        ([good], ValueError, "outputs must be as many as trials, got 1 for 2"),
+        ([good, {"f": 1.0}], InvalidInputError, "missing 'g', got 'f'"),
+        ([good, {"f": np.nan, "g": 1.0}], InvalidInputError, "'f' must be a finite number, got nan"),
+        ([good, {"f": "low", "g": 1.0}], InvalidInputError, "'f' must be a finite number, got 'low'"),
+        ([good, 3.0], InvalidInputError, "outputs must be a mapping from name to number, got 3.0"),
+    ]:
+        with pytest.raises(kind) as caught:
+            optimizer.tell(trials, outcome)
+        assert told in str(caught.value)
+    assert [t.status for t in optimizer.trials] == ["pending", "pending"]
+    optimizer.tell(trials[0], good)
+    with pytest.raises(ValueError, match="trial 0 is done and cannot be told again"):
+        optimizer.tell(trials[0], good)
+    with pytest.raises(ValueError, match="trial 0 is not of this optimizer"):
+        sg.Optimizer(REAL, "f").tell(sg.Optimizer(REAL, "f").ask(), good)
+    with pytest.raises(InvalidInputError, match="5"):
+        optimizer.tell({"x": 5.0, "y": 1.0}, good)
+    with pytest.raises(ValueError, match="n must be a whole number of at least 1, got 0"):
+        optimizer.ask(0)
+    with pytest.raises(ValueError, match="there is no level 1; known: only 0"):
+        optimizer.tell({"x": 0.0, "y": 1.0}, good, level=1)
+    assert len(optimizer.trials) == 2

@@ -1,0 +1,156 @@
+"""Pictures, report and study tell what an optimisation found."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import surrogate as sg
+from surrogate.cli import main
+from surrogate.plots.optimization import plot_front, plot_optimization, plot_parallel
+from surrogate.reports.content import Asked, Figure, Table, Text
+from surrogate.reports.sections.optimum import optimum_section
+from surrogate.study import load_study
+
+SPACE = sg.Space(x=sg.Real(-2, 2, unit="m"), kind=sg.Categorical(["u", "v"]), step_size=sg.Integer(1, 5))
+
+
+@sg.simulator(space=SPACE, outputs=[sg.Output("cost", unit="EUR"), "weight"])
+def model(x, kind, step_size):
+    """Fails at the right, where it is heavy."""
+    if x > 1.5:
+        raise ValueError("broke")
+    return {"cost": (x - 1) ** 2 + step_size + (kind == "v"), "weight": x + step_size}
+
+
+@pytest.fixture(scope="module")
+def single():
+    return sg.minimize(model, "cost", constraints=["weight >= 1.5"], budget=16, n_jobs=0, rng=0)
+
+
+@pytest.fixture(scope="module")
+def several():
+    return sg.minimize(model, ["cost", "-weight"], budget=16, n_jobs=0, rng=0)
+
+
+def test_the_course_shows_runs_and_the_best_so_far(single):
+    ax = plot_optimization(single)
+    lines = {line.get_label(): line for line in ax.lines}
+    history = single.history
+    allowed = history[history["feasible"]]
+    np.testing.assert_array_equal(lines["run"].get_ydata(), allowed["cost"])
+    np.testing.assert_array_equal(lines["run"].get_xdata(), allowed.index + 1)
+    np.testing.assert_array_equal(lines["best so far"].get_ydata(), history["best"])
+    low, high = ax.get_ylim()
+    assert low < single.fun < high
+    assert ax.get_ylabel() == "cost [EUR]"
+
+
+def test_failures_and_the_hypervolume_are_in_the_course(several):
+    ax = plot_optimization(several)
+    failed = several.history[several.history["status"] == "failed"]
+    assert len(failed) >= 1
+    lines = {line.get_label(): line for line in ax.lines}
+    np.testing.assert_array_equal(lines["no answer"].get_xdata(), failed.index + 1)
+    np.testing.assert_array_equal(ax.lines[0].get_ydata(), several.history["hypervolume"])
+
+
+def test_parallel_coordinates_have_a_line_a_run_at_its_heights(single):
+    ax = plot_parallel(single)
+    done = single.history[single.history["status"] == "done"]
+    heights = np.array([path.vertices[:, 1] for path in ax.collections[0].get_paths()])
+    expected = SPACE.to_unit(done[list(SPACE)])
+    np.testing.assert_allclose(np.sort(heights, axis=0), np.sort(expected, axis=0))
+    best = SPACE.to_unit(single.x)
+    np.testing.assert_allclose(ax.lines[0].get_ydata(), np.ravel(best))
+
+
+def test_the_front_is_drawn_in_order_with_its_knee(several, single):
+    ax = plot_front(several)
+    lines = {line.get_label(): line for line in ax.lines}
+    ordered = several.front.sort_values("cost")
+    np.testing.assert_array_equal(lines["front"].get_xdata(), ordered["cost"])
+    np.testing.assert_array_equal(lines["front"].get_ydata(), ordered["weight"])
+    assert lines["knee"].get_xdata()[0] == several.front.loc[several.knee, "cost"]
+    with pytest.raises(ValueError, match="this optimum has one"):
+        plot_front(single)
+
+
+def test_the_section_says_what_is_best(single, several):
+    assert optimum_section(Asked()) is None
+    section = optimum_section(Asked(optimum=single))
+    assert f"{single.fun:.4g}" in section.lead
+    tables = [block for block in section.blocks if isinstance(block, Table)]
+    told = " ".join(block.text for block in section.blocks if isinstance(block, Text))
+    assert "Wanted: the smallest cost [EUR] with weight >= 1.5." in told
+    assert "16 runs" in told
+    assert tables[0].frame.loc["x [m]", "value"] == single.x["x"]
+    assert tables[1].frame.loc["weight >= 1.5", "met"]
+    assert len([block for block in section.blocks if isinstance(block, Figure)]) == 2
+    front = optimum_section(Asked(optimum=several))
+    assert f"{len(several.front)} runs form the front" in front.lead
+    assert "the largest weight" in front.blocks[0].text
+
+
+def test_a_report_holds_the_section(single, tmp_path):
+    page = sg.report(tmp_path / "out.html", optimum=single).read_text()
+    assert 'id="optimum"' in page
+    assert "How it went" in page
+
+
+STUDY = """
+[simulator]
+use = "model.py:parabola"
+[design]
+n = 6
+[run]
+n_jobs = 0
+[optimize]
+{asked}
+"""
+MODEL = """
+import surrogate as sg
+
+@sg.simulator(space=sg.Space(x=sg.Real(-2, 2), y=sg.Real(-2, 2)), outputs=["f", "g"])
+def parabola(x, y):
+    return {"f": (x - 1) ** 2 + y ** 2, "g": x + y}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    (tmp_path / "model.py").write_text(MODEL)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_study_optimises_and_reports(folder, capsys):
+    asked = 'objectives = "f"\nconstraints = ["g <= 0"]\nbudget = 10'
+    (folder / "study.toml").write_text(STUDY.format(asked=asked))
+    assert main(["report", "study.toml"]) != 0 or "its runs are not made yet" in capsys.readouterr().err
+    assert main(["run", "study.toml"]) == 0
+    page = (folder / "report.html").read_text()
+    # The optimum on the line x + y = 0 is (1/2, -1/2).
+    assert "The best run has f 0.5" in page
+    assert "knowing 6 made before" in page
+    assert len(sg.RunStore("optimize.db").runs()) == 10
+    assert main(["report", "study.toml"]) == 0
+    assert len(sg.RunStore("optimize.db").runs()) == 10
+    assert "The best run has f 0.5" in (folder / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("asked", "problem"),
+    [
+        ("budget = 3", "$.optimize.objectives: missing"),
+        ("objectives = 'ff'", "$.optimize.objectives: no scalar output 'ff'"),
+        ("objectives = 'f'\nconstraints = ['gg <= 0']", "$.optimize.constraints: no scalar output 'gg'"),
+        ("objectives = 'f'\nconstraints = ['g ~ 0']", "$.optimize.constraints: "),
+        ("objectives = 'f'\nbudget = 0", "$.optimize.budget: must be positive, got 0"),
+    ],
+)
+def test_mistakes_in_a_study_have_their_place(folder, asked, problem):
+    (folder / "study.toml").write_text(STUDY.format(asked=asked))
+    with pytest.raises(sg.StudyError) as caught:
+        load_study("study.toml")
+    assert problem in str(caught.value)
