@@ -207,7 +207,7 @@ METHODS: dict[str, Method] = {
     "egobox_m52": Method(_egobox("MATERN52"), "egobox", 1000),
     "botorch": Method(botorch_gp, "botorch", 1000),
     "openturns_gp": Method(openturns_gp, "openturns", 500),
-    "openturns_pce": Method(openturns_pce, "openturns", 1000),
+    "openturns_pce": Method(openturns_pce, "openturns", 500),
     "smt_krg": Method(smt_krg, "smt", 250),
 }
 MODULES = {"scikit-learn": "sklearn", "surrogate-learn": "surrogate"}
