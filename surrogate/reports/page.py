@@ -6,7 +6,8 @@ import datetime
 import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from html import escape
+from pathlib import Path, PosixPath
 from typing import Any
 
 import matplotlib as mpl
@@ -16,11 +17,21 @@ from surrogate.conditions import Condition, parse_conditions
 from surrogate.errors import did_you_mean
 from surrogate.optimize.result import Optimum
 from surrogate.reports.content import SVG_STYLE, Asked, Report, Section
-from surrogate.reports.formats import FORMATS
+from surrogate.reports.formats import FORMATS, as_html
 from surrogate.reports.sections import SECTIONS
 from surrogate.runs.records import Runs
 
-__all__ = ["report"]
+__all__ = ["ReportFile", "report"]
+
+
+class ReportFile(PosixPath):
+    """The path of a report; at the end of a notebook's cell the page itself, if it is one."""
+
+    def _repr_html_(self) -> str | None:
+        if FORMATS.get(self.suffix.lower()) is not as_html or not self.is_file():
+            return None
+        page = escape(self.read_text(encoding="utf-8"))
+        return f'<iframe title="report {escape(self.name)}" srcdoc="{page}" style="width: 100%; height: 40em"></iframe>'
 
 
 def report(
@@ -37,7 +48,7 @@ def report(
     question: str = "",
     problems: Sequence[str] = (),
     sections: Sequence[Callable[[Asked], Section | None]] = (),
-) -> Path:
+) -> ReportFile:
     """Write a report of a study: one HTML page, or the same as Markdown or JSON.
 
     Parameters
@@ -68,8 +79,8 @@ def report(
 
     Returns
     -------
-    Path
-        The file.
+    ReportFile
+        The file, a ``Path``; notebooks show the page.
 
     Raises
     ------
@@ -78,7 +89,7 @@ def report(
     FileNotFoundError
         If the folder does not exist.
     """
-    file = Path(path)
+    file = ReportFile(path)
     if not file.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {file.parent} for the report {file.name}")
     if file.suffix.lower() not in FORMATS:

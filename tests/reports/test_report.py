@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import html
 import html.parser
 import json
 import re
 import shutil
 import subprocess
 import urllib.parse
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -179,6 +181,15 @@ def test_other_programs_read_it(study, tmp_path):
     np.testing.assert_allclose(frame["coverage"], prim.trajectory_["coverage"], rtol=1e-12)
     outputs = next(b for b in sections["runs"]["blocks"] if b["kind"] == "table" and b["index_name"] == "output")
     assert outputs["data"][0][0] == runs.outputs["rate"].min()  # every digit
+
+
+def test_a_notebook_shows_the_page(study, tmp_path):
+    shown = written(study, tmp_path / "report.html", title="Toy & co")._repr_html_()
+    page = html.unescape(re.search(r'srcdoc="([^"]*)"', shown)[1])
+    assert page == (tmp_path / "report.html").read_text()
+    other = written(study, tmp_path / "report.md")
+    assert other._repr_html_() is None
+    assert isinstance(other, Path)
 
 
 def test_a_section_of_ones_own(study, tmp_path):
