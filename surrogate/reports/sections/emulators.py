@@ -11,6 +11,9 @@ from surrogate.reports.sections.slices import slice_blocks
 
 __all__ = ["emulators_section"]
 
+# Of more runs than these the figure shows a sample: a page with tens of thousands of dots opens slowly.
+MOST_RUNS_DRAWN = 1000
+
 
 def emulators_section(asked: Asked) -> Section | None:
     """The section "Emulators", if there are any."""
@@ -37,13 +40,15 @@ def emulators_section(asked: Asked) -> Section | None:
                 "inside 95% interval": f"{found.interval_coverage:.1%}",
             }
         )
-        ax = plot_leave_one_out(table, labels[output], new_axes())
+        drawn = table if len(table) <= MOST_RUNS_DRAWN else table.sample(MOST_RUNS_DRAWN, random_state=0)
+        ax = plot_leave_one_out(drawn, labels[output], new_axes())
+        sample = "" if len(drawn) == len(table) else f"; {len(drawn)} of {len(table)} runs, drawn at random"
         blocks.append(
             Figure.of(
                 ax,
                 alt=f"Predicted against simulated {output}: Q2 {found.q2:.3f}, {found.interval_coverage:.0%} of runs "
                 "inside their 95% interval.",
-                caption=f"Leave-one-out predictions of {labels[output]}",
+                caption=f"Leave-one-out predictions of {labels[output]}{sample}",
                 table=Table(
                     table.head(200), f"Leave-one-out predictions, first {min(len(table), 200)} runs", folded=True
                 ),
