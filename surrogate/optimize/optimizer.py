@@ -41,8 +41,10 @@ N_BEST = 3
 # Exploiting runs whose misses count.
 LAST_EXPLOITS = 2
 
-# Proposals that are less likely to succeed are avoided; by how much more each failure among the last ones counts.
-LEAST_SUCCESS, CAUTION, LAST_RUNS = 0.25, 8.0, 5
+# Proposals that are less likely to succeed than the first number are avoided. With each failure among the last runs the
+# probability that is asked for rises by the second, up to the third, and the likelier success counts that much more.
+LEAST_SUCCESS, STRICTER, MOST_SUCCESS = 0.4, 0.1, 0.8
+CAUTION, LAST_RUNS = 8.0, 8
 
 # How much further than the worst point of the front the reference lies, as a share of the front's range.
 BEYOND_FRONT = 0.1
@@ -321,16 +323,18 @@ class Optimizer:
                 terms.append(Lower(surface, float(surface.warp.forward(0.0))))
         if beliefs.success is not None:
             likely = Lower(beliefs.success, float(beliefs.success.warp.forward(0.0)))
-            terms.append(Cautious(likely, self._caution(), LEAST_SUCCESS))
+            failures = self._last_failures()
+            least = min(LEAST_SUCCESS + STRICTER * failures, MOST_SUCCESS)
+            terms.append(Cautious(likely, 1.0 + CAUTION * failures, least))
         return terms
 
-    def _caution(self) -> float:
-        """How much the probability that a run succeeds counts: the more, the more of the last proposals failed.
+    def _last_failures(self) -> int:
+        """How many of the last proposals failed.
 
         An optimum that lies at the edge of where runs fail would otherwise cost a failure for every success.
         """
         proposed = [t for t in self.trials if t.status != "pending" and t.step not in ("design", "given")]
-        return 1.0 + CAUTION * sum(t.status == "failed" for t in proposed[-LAST_RUNS:])
+        return sum(t.status == "failed" for t in proposed[-LAST_RUNS:])
 
     def _warped_reference(self, beliefs: _Beliefs) -> FloatArray:
         if self._reference is not None:

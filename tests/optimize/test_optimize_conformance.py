@@ -153,8 +153,9 @@ def test_points_from_elsewhere_count_and_are_not_proposed_again():
     assert optimizer.to_frame().loc[-31, "error"] == "known to break"
 
 
-def test_failures_are_kept_and_avoided():
-    optimizer = sg.Optimizer(REAL, "f", rng=0)
+@pytest.mark.parametrize("rng", [0, 1, 2])
+def test_failures_are_kept_and_avoided(rng):
+    optimizer = sg.Optimizer(REAL, "f", rng=rng)
     # The lower f, the further to the left, where everything fails.
     for _ in range(30):
         (trial,) = optimizer.ask()
@@ -165,7 +166,7 @@ def test_failures_are_kept_and_avoided():
     steps = [t for t in optimizer.trials if t.step != "design"]
     failed = [t for t in steps if t.status == "failed"]
     # Nothing beyond the edge can be known to be worse, so some must be tried; without a model of failures all would.
-    assert len(failed) < 0.65 * len(steps)
+    assert len(failed) < 0.5 * len(steps)
     assert failed[0].error == "no answer"
     assert optimizer.best.outputs["f"] < 0.01
 

@@ -162,15 +162,16 @@ def test_noise_is_seen_through():
     assert found.best.outputs["f"] > min(t.outputs["f"] for t in found.trials)
 
 
-def test_a_bound_on_the_regret_holds_and_shrinks():
+@pytest.mark.parametrize("rng", [0, 1, 2])
+def test_a_bound_on_the_regret_holds_and_shrinks(rng):
     bounds, regrets = [], []
-    optimizer = sg.Optimizer(SQUARE, "y", rng=0)
-    for n in (24, 8, 8):
+    optimizer = sg.Optimizer(SQUARE, "y", rng=rng)
+    for n in (24, 12, 24):
         solve(optimizer, lambda a, b: {"y": branin(a, b)}, n)
         bounds.append(optimizer.regret_bound())
         regrets.append(optimizer.best.outputs["y"] - BRANIN)
     assert (np.array(bounds) >= regrets).all()
-    assert bounds[2] < bounds[0]
+    assert bounds[2] < bounds[0] / 3
     assert optimizer.regret_bound(0.5) <= optimizer.regret_bound(0.99)
     with pytest.raises(ValueError, match="confidence must lie between 0 and 1, got 95"):
         optimizer.regret_bound(95)
