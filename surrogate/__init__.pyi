@@ -23,7 +23,7 @@ from .designs.quality import design_quality
 from .designs.response_surface import box_behnken, central_composite
 from .designs.sliced import nested, sliced_latin_hypercube
 from .designs.sobol import sobol
-from .discovery import Discovery, discover
+from .discovery.discover import Discovery, discover
 from .emulators.auto import AutoEmulator
 from .emulators.classifier import ProbabilityEmulator
 from .emulators.conformal import ConformalEmulator

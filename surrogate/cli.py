@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="CONDITION",
         help="what is of interest of an output, e.g. 'stable < 0'; if given more than once, all must hold",
     )
-    command.add_argument("--output", type=Path, metavar="FILE.html", help="also write a report")
+    command.add_argument("--output", type=Path, metavar="FILE", help="also write a report: .html, .md or .json")
     given = parser.parse_args(arguments)
     handlers = {"simulators": _simulators, "discover": _discover}
     try:
@@ -183,10 +183,14 @@ store = {json.dumps(f"{sim.name}.db")}
 
 
 def _discover(given: argparse.Namespace) -> int:
-    from surrogate.discovery import Discovery
-    from surrogate.reports.page import report
+    from surrogate.discovery.discover import Discovery
+    from surrogate.reports.page import report, report_file
     from surrogate.runs.store import RunStore
 
+    try:
+        file = None if given.output is None else report_file(given.output)
+    except ValueError as error:
+        return _fail(error, 2)
     # Opening a store makes it.
     if "://" not in given.store and not Path(given.store).exists():
         raise StoreError(f"there is no run store {given.store}")
@@ -196,8 +200,8 @@ def _discover(given: argparse.Namespace) -> int:
         runs = runs.at_level(0)
     found = Discovery.of_runs(runs, given.where)
     print(found)
-    if given.output is not None:
-        print(f"report: {report(given.output, runs=runs, boxes=found, of_interest=given.where)}")
+    if file is not None:
+        print(f"report: {report(file, runs=runs, boxes=found, of_interest=given.where)}")
     return 0
 
 

@@ -26,7 +26,7 @@ from surrogate.optimize.goals import Goals
 from surrogate.optimize.minimize import minimize
 from surrogate.optimize.result import Optimum
 from surrogate.optimize.stopping import regret
-from surrogate.reports.page import report
+from surrogate.reports.page import report, report_file
 from surrogate.runs.records import Runs
 from surrogate.runs.run import run
 from surrogate.runs.store import RunStore
@@ -242,9 +242,12 @@ def load_study(path: str | Path) -> Study:
         problems += _design_problems(settings["design"], simulator) + _sensitivity_problems(settings, simulator)
     path_given = settings.get("report", {}).get("path")
     if isinstance(path_given, str):
-        target = file.parent / path_given
-        if target.is_dir() or not target.parent.is_dir():
+        try:
+            report_file(file.parent / path_given)
+        except FileNotFoundError:
             problems.append(f"$.report.path: {path_given!r} is no file in a folder that exists")
+        except ValueError as error:
+            problems.append(f"$.report.path: {error}")
     if problems or simulator is None:
         raise StudyError(str(path), problems)
     return Study(file, simulator, settings)

@@ -10,7 +10,8 @@ import pytest
 
 import surrogate as sg
 from surrogate.cli import main
-from surrogate.discovery import _distance_to_faces, _Known, _next_points
+from surrogate.discovery.known import Known
+from surrogate.discovery.proposals import distance_to_faces, next_points
 
 SPACE = sg.Space(a=sg.Real(0, 1), b=sg.Real(10, 20), c=sg.Real(0, 1))
 SMALL = sg.Reds(n_new=4_000)
@@ -208,8 +209,8 @@ def test_a_narrower_space_is_kept_to(corner, tmp_path):
 def test_batches_go_to_the_threshold_and_the_faces(corner):
     runs = sg.run(corner, sg.sobol(SPACE, 32, rng=0), n_jobs=0)
     # Two conditions leave labels, of which no metamodel is as sure as one is of a plane.
-    known = _Known.of(runs, (sg.Condition.parse("y < 0"), sg.Condition.parse("z < 2")))
-    points = _next_points(known, known.fit(SMALL), 20, np.random.default_rng(0))
+    known = Known.of(runs, (sg.Condition.parse("y < 0"), sg.Condition.parse("z < 2")))
+    points = next_points(known, known.fit(SMALL), 20, np.random.default_rng(0))
     assert len(points.drop_duplicates()) == 20
     off = (points["a"] + (points["b"] - 10) / 10 - 0.6).abs().sort_values()
     # Four of the twenty explore; of uniform points a quarter lies so close to the threshold.
@@ -224,7 +225,7 @@ def test_distance_to_faces_is_that_of_geometry():
     # Limits that the points show as they are.
     box = sg.Box({"a": (-np.inf, 0.5), "b": (-np.inf, 1.2), "kind": frozenset(["x"])})
     expected = [0.1, 0.0, 0.3, np.hypot(0.3, 0.4), 1.0, 0.5, 0.0]
-    np.testing.assert_allclose(_distance_to_faces(box, space, points, space.to_unit(points)), expected, atol=1e-12)
+    np.testing.assert_allclose(distance_to_faces(box, space, points, space.to_unit(points)), expected, atol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -296,3 +297,13 @@ class TestCommand:
         assert main(["discover", str(tmp_path / "none.db"), "--where", "y < 0"]) == 3
         assert "there is no run store" in capsys.readouterr().err
         assert not (tmp_path / "none.db").exists()
+
+    @pytest.mark.parametrize(
+        ("name", "words"), [("absent/found.html", "no folder"), ("found.pdf", "must end in one of")]
+    )
+    def test_a_report_that_cannot_be_written_is_told_first(self, store, tmp_path, capsys, name, words):
+        asked = ["discover", str(store), "--where", "y < 0", "--output", str(tmp_path / name)]
+        assert main(asked) == 2
+        said = capsys.readouterr()
+        assert words in said.err
+        assert said.out == ""  # nothing was computed

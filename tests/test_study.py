@@ -116,6 +116,8 @@ def test_all_mistakes_of_a_file_are_told_at_once(folder, capsys):
         ("[simulator", "not valid TOML"),
         ("", "$.simulator: this table is missing"),
         ("[report]\npath = 'absent/report.html'", "$.report.path: 'absent/report.html' is no file in a folder"),
+        ("[report]\npath = 'report.pdf'", "$.report.path: 'report.pdf' must end in one of .html, .htm, .md, .json"),
+        ("[report]\npath = '.'", "$.report.path: "),
         ("simulator = 3\n[design]\nn = 1", "$.simulator: must be a table, got 3"),
         ("[simulator]\nuse = 'smart_gird'\n[design]\nn = 1", "did you mean 'smart_grid'?"),
         ("[simulator]\nuse = 'no_such_module:x'\n[design]\nn = 1", "there is no module 'no_such_module'"),

@@ -21,7 +21,7 @@ from surrogate.reports.formats import FORMATS, as_html
 from surrogate.reports.sections import SECTIONS
 from surrogate.runs.records import Runs
 
-__all__ = ["ReportFile", "report"]
+__all__ = ["ReportFile", "report", "report_file"]
 
 
 class ReportFile(PosixPath):
@@ -32,6 +32,26 @@ class ReportFile(PosixPath):
             return None
         page = escape(self.read_text(encoding="utf-8"))
         return f'<iframe title="report {escape(self.name)}" srcdoc="{page}" style="width: 100%; height: 40em"></iframe>'
+
+
+def report_file(path: str | Path) -> ReportFile:
+    """The file of a report that can be written there, so that this is known before anything is computed.
+
+    Raises
+    ------
+    ValueError
+        If the ending stands for no format, or it is a folder.
+    FileNotFoundError
+        If the folder does not exist.
+    """
+    file = ReportFile(path)
+    if not file.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {file.parent} for the report {file.name}")
+    if file.is_dir():
+        raise ValueError(f"{file.name!r} is a folder, a report is a file")
+    if file.suffix.lower() not in FORMATS:
+        raise ValueError(f"{file.name!r} must end in one of {', '.join(FORMATS)}: these are the formats")
+    return file
 
 
 def report(
@@ -89,11 +109,7 @@ def report(
     FileNotFoundError
         If the folder does not exist.
     """
-    file = ReportFile(path)
-    if not file.parent.is_dir():
-        raise FileNotFoundError(f"there is no folder {file.parent} for the report {file.name}")
-    if file.suffix.lower() not in FORMATS:
-        raise ValueError(f"{file.name!r} must end in one of {', '.join(FORMATS)}: these are the formats")
+    file = report_file(path)
     if runs is None and student is None and optimum is None:
         raise ValueError("there is nothing to report on: pass runs=, optimum= or student=")
     if runs is None and (emulator is not None or boxes is not None):

@@ -1,0 +1,1 @@
+"""Where next, for a box? Runs are chosen where they decide most about it."""
