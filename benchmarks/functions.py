@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulators import uq_functions
+from simulators._hartmann import hartmann_sum
 from surrogate.simulation import FunctionSimulator
 
 __all__ = ["FUNCTIONS", "TestFunction"]
@@ -83,33 +84,14 @@ def branin(x, y):
 simulated(uq_functions.ishigami, "Ishigami and Homma 1990; a = 7, b = 0.1")
 
 
-def _hartmann(x: tuple[FloatArray, ...], a: FloatArray, p: FloatArray) -> FloatArray:
-    points = np.column_stack(x)
-    exponents = (a * (points[:, None, :] - 1e-4 * p) ** 2).sum(axis=2)
-    return np.asarray(-np.exp(-exponents) @ np.array([1.0, 1.2, 3.0, 3.2]))
-
-
 @test_function("Dixon and Szego 1978; minimum -3.86278", *[(0, 1)] * 3)
 def hartmann3(*x):
-    a = np.array([[3, 10, 30], [0.1, 10, 35], [3, 10, 30], [0.1, 10, 35]])
-    p = np.array([[3689, 1170, 2673], [4699, 4387, 7470], [1091, 8732, 5547], [381, 5743, 8828]])
-    return _hartmann(x, a, p)
+    return -hartmann_sum(np.column_stack(x))
 
 
 @test_function("Dixon and Szego 1978; minimum -3.32237", *[(0, 1)] * 6)
 def hartmann6(*x):
-    a = np.array(
-        [[10, 3, 17, 3.5, 1.7, 8], [0.05, 10, 17, 0.1, 8, 14], [3, 3.5, 1.7, 10, 17, 8], [17, 8, 0.05, 10, 0.1, 14]]
-    )
-    p = np.array(
-        [
-            [1312, 1696, 5569, 124, 8283, 5886],
-            [2329, 4135, 8307, 3736, 1004, 9991],
-            [2348, 1451, 3522, 2883, 3047, 6650],
-            [4047, 8828, 8732, 5743, 1091, 381],
-        ]
-    )
-    return _hartmann(x, a, p)
+    return -hartmann_sum(np.column_stack(x))
 
 
 simulated(uq_functions.borehole, "Harper and Gupta 1983; Morris, Mitchell, Ylvisaker 1993, sec. 4")

@@ -32,6 +32,8 @@ from scipy.stats import qmc
 sys.path.insert(0, str(Path(__file__).parent))
 from _table import RESULTS, markdown, write
 
+from simulators._hartmann import hartmann_sum
+
 FloatArray = NDArray[np.float64]
 ROWS = RESULTS / "optimize.csv"
 SEEDS = 5
@@ -114,30 +116,14 @@ def goldstein_price(x):
     return first * (30 + (2 * a - 3 * b) ** 2 * (18 - 32 * a + 12 * a**2 + 48 * b - 36 * a * b + 27 * b**2))
 
 
-WEIGHTS = np.array([1.0, 1.2, 3.0, 3.2])
-A3 = np.array([[3, 10, 30], [0.1, 10, 35], [3, 10, 30], [0.1, 10, 35]])
-P3 = 1e-4 * np.array([[3689, 1170, 2673], [4699, 4387, 7470], [1091, 8732, 5547], [381, 5743, 8828]])
-A6 = np.array(
-    [[10, 3, 17, 3.5, 1.7, 8], [0.05, 10, 17, 0.1, 8, 14], [3, 3.5, 1.7, 10, 17, 8], [17, 8, 0.05, 10, 0.1, 14]]
-)
-P6 = 1e-4 * np.array(
-    [
-        [1312, 1696, 5569, 124, 8283, 5886],
-        [2329, 4135, 8307, 3736, 1004, 9991],
-        [2348, 1451, 3522, 2883, 3047, 6650],
-        [4047, 8828, 8732, 5743, 1091, 381],
-    ]
-)
-
-
 @problem("Hartmann 1973 in three dimensions", [(0, 1)] * 3, -3.8627797869493365)
 def hartmann3(x):
-    return -WEIGHTS @ np.exp(-(A3 * (x - P3) ** 2).sum(axis=1))
+    return -hartmann_sum(x[None])[0]
 
 
 @problem("Hartmann 1973 in six dimensions", [(0, 1)] * 6, -3.322368011391339)
 def hartmann6(x):
-    return -WEIGHTS @ np.exp(-(A6 * (x - P6) ** 2).sum(axis=1))
+    return -hartmann_sum(x[None])[0]
 
 
 def rosenbrock(x):

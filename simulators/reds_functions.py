@@ -18,6 +18,7 @@ import scipy.stats
 from numpy.typing import ArrayLike, NDArray
 
 from simulators import uq_functions
+from simulators._hartmann import hartmann_sum
 from surrogate.simulation import Output
 from surrogate.space import Ordinal, Parameter, Real, Space
 
@@ -279,44 +280,22 @@ def ellipse(u: FloatArray) -> FloatArray:
     return np.asarray((u - centre) ** 2 @ np.array(weight))
 
 
-# Hartmann's functions (Dixon, Szegoe 1978).
-_HARTMANN_WEIGHTS = np.array([1.0, 1.2, 3.0, 3.2])
-_HARTMANN_3 = np.array([[3, 10, 30], [0.1, 10, 35], [3, 10, 30], [0.1, 10, 35]])
-_HARTMANN_3_CENTRES = 1e-4 * np.array([[3689, 1170, 2673], [4699, 4387, 7470], [1091, 8732, 5547], [381, 5743, 8828]])
-_HARTMANN_6 = np.array(
-    [[10, 3, 17, 3.5, 1.7, 8], [0.05, 10, 17, 0.1, 8, 14], [3, 3.5, 1.7, 10, 17, 8], [17, 8, 0.05, 10, 0.1, 14]]
-)
-_HARTMANN_6_CENTRES = 1e-4 * np.array(
-    [
-        [1312, 1696, 5569, 124, 8283, 5886],
-        [2329, 4135, 8307, 3736, 1004, 9991],
-        [2348, 1451, 3522, 2883, 3047, 6650],
-        [4047, 8828, 8732, 5743, 1091, 381],
-    ]
-)
-
-
-def _hartmann(u: FloatArray, steepness: FloatArray, centres: FloatArray) -> FloatArray:
-    distance = (steepness * (u[:, None, :] - centres) ** 2).sum(axis=2)
-    return np.asarray(np.exp(-distance) @ _HARTMANN_WEIGHTS)
-
-
 @_add(3, 0.337, threshold=-1)
 def hart3(u: FloatArray) -> FloatArray:
     """Hartmann's function of three inputs."""
-    return -_hartmann(u, _HARTMANN_3, _HARTMANN_3_CENTRES)
+    return -hartmann_sum(u)
 
 
 @_add(4, 0.305, threshold=-0.5)
 def hart4(u: FloatArray) -> FloatArray:
     """Hartmann's function of six inputs, of the first four only and scaled (Picheny et al. 2012)."""
-    return (1.1 - _hartmann(u, _HARTMANN_6[:, :4], _HARTMANN_6_CENTRES[:, :4])) / 0.839
+    return (1.1 - hartmann_sum(u)) / 0.839
 
 
 @_add(6, 0.223, threshold=1)
 def hart6sc(u: FloatArray) -> FloatArray:
     """Logarithm of Hartmann's function of six inputs."""
-    return np.asarray(-np.log(_hartmann(u, _HARTMANN_6, _HARTMANN_6_CENTRES)))
+    return np.asarray(-np.log(hartmann_sum(u)))
 
 
 @_add(3, 0.256, threshold=1)

@@ -229,9 +229,9 @@ def discover(
 
     References
     ----------
-    .. [1] V. Picheny, D. Ginsbourger, O. Roustant, R. T. Haftka, N.-H. Kim, "Adaptive designs of experiments for accurate
-       approximation of a target region", Journal of Mechanical Design 132(7), 2010, with joint draws of the posterior in
-       place of formulas.
+    .. [1] V. Picheny, D. Ginsbourger, O. Roustant, R. T. Haftka, N.-H. Kim, "Adaptive designs of experiments for
+       accurate approximation of a target region", Journal of Mechanical Design 132(7), 2010; with joint draws of the
+       posterior in place of formulas.
 
     Examples
     --------
