@@ -510,7 +510,9 @@ def report() -> None:
             text += ["## n = 500, 1000, 2000", ""]
             cells = part.assign(text=[f"{e:.2g} / {s:.3g}" for e, s in zip(part["nrmse"], part["fit_seconds"])])
             table = cells.pivot_table(index=["function", "n"], columns="method", values="text", aggfunc="first")
-            text += ["NRMSE / fit CPU s.", "", markdown(table[[m for m in order if m in table]].fillna("")), ""]
+            ends = ", ".join(f"{m} {METHODS[m].largest}" for m in order if METHODS[m].largest < max(part["n"]))
+            told = f"NRMSE / fit CPU s. Methods whose fits become too slow are asked for up to so many runs: {ends}."
+            text += [told, "", markdown(table[[m for m in order if m in table]].fillna("")), ""]
             continue
         table = groups.agg(
             rows=("nrmse", "size"),
