@@ -78,6 +78,16 @@ def regret(tolerance: float, confidence: float = 0.95) -> RegretBelow:
     confidence : float
         Probability with which the regret is below, as the model sees it: a wrong model is wrong about it too.
 
+    Returns
+    -------
+    RegretBelow
+        For ``stop=`` of :func:`minimize`; it says nothing before five proposals an input have been run.
+
+    Raises
+    ------
+    ValueError
+        If `tolerance` is not positive or `confidence` not between 0 and 1.
+
     References
     ----------
     .. [1] A. Makarova et al., "Automatic Termination for Hyperparameter Optimization", AutoML 2022.

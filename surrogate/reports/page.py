@@ -108,6 +108,19 @@ def report(
         If an emulator belongs to no output, there is nothing to report on, or the ending stands for no format.
     FileNotFoundError
         If the folder does not exist.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import surrogate as sg
+    >>> @sg.simulator(space=sg.Space(a=sg.Real(0, 1), b=sg.Real(0, 1)), outputs=["y"])
+    ... def model(a, b):
+    ...     return {"y": a * b}
+    >>> runs = sg.run(model, sg.sobol(model.space, 64, rng=0), n_jobs=0)
+    >>> prim = sg.Prim().fit(runs.inputs, runs.outputs["y"] > 0.5, space=model.space)
+    >>> file = report(Path(tempfile.mkdtemp()) / "report.html", runs=runs, boxes=prim, of_interest="y > 0.5")
+    >>> "Where it is of interest" in file.read_text()
+    True
     """
     file = report_file(path)
     if runs is None and student is None and optimum is None:

@@ -83,6 +83,7 @@ def test_two_processes_share_a_study_without_running_a_point_twice(postgresql, t
 
 
 def test_faults_a_process_that_dies_leaves_its_points_to_the_others(postgresql, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where the simulator writes its log
     url = postgresql.new_database()
     process = launch(tmp_path, url)
     wait_for(tmp_path, 10)
