@@ -59,7 +59,8 @@ class Reds(BaseEstimator):
         boosted trees; and the runs themselves, if no metamodel knows more than the share of interest. The output, which
         says more than labels, is kept unless another loss is smaller by more than two standard errors.
     finder : box finder, optional
-        By default ``Prim(objective="original")``.
+        By default ``Prim(alpha="cv")``. On inputs with few values greedy peeling by density alone takes large steps
+        and ends in small boxes, and no single `alpha` serves every function; new points are many enough to try all.
     n_new : int
         Number of new points.
     labels : {"probability", "class"}
@@ -169,7 +170,7 @@ class Reds(BaseEstimator):
         self.n_features_in_ = table.d
         self.feature_names_in_ = np.array([column.name for column in table.columns], dtype=object)
         self.metamodel_ = self._learn(inputs, output, labels, condition, space)
-        finder = Prim(objective="original") if self.finder is None else self.finder
+        finder = Prim(alpha="cv") if self.finder is None else self.finder
         if self.metamodel_ is None:
             self.chain_ = None
             self.finder_ = clone(finder).fit(X, labels, space=space)
