@@ -20,7 +20,20 @@ from surrogate.conditions import Condition
 from surrogate.optimize.result import Optimum
 from surrogate.runs.records import Runs
 
-__all__ = ["Asked", "Block", "Figure", "Live", "Report", "Section", "Table", "Text", "new_axes", "packed"]
+__all__ = [
+    "Asked",
+    "Block",
+    "Figure",
+    "Live",
+    "Report",
+    "Section",
+    "Table",
+    "Text",
+    "name_parts",
+    "new_axes",
+    "packed",
+    "shares",
+]
 
 FIGURE_SIZE = (6.0, 4.0)
 
@@ -185,6 +198,20 @@ def new_axes(width: float = FIGURE_SIZE[0], height: float = FIGURE_SIZE[1]) -> A
     """Axes of a figure that no global state knows, for :meth:`Figure.of`."""
     with mpl.rc_context(SVG_STYLE):
         return MplFigure(figsize=(width, height)).add_subplot()
+
+
+def name_parts(ax: Axes, **artists: Sequence[Any]) -> None:
+    """Names by which a page's script finds what it moves; the plane that they are on is named too."""
+    ax.patch.set_gid("plane")
+    for name, several in artists.items():
+        for i, artist in enumerate(several):
+            artist.set_gid(f"{name}-{i}")
+
+
+def shares(ax: Axes, x: float, y: float) -> list[float]:
+    """Where a point is, in shares of the plot's width and height, for a script."""
+    views = (ax.get_xlim(), ax.get_ylim())
+    return [round(float((v - low) / (high - low)), 4) for v, (low, high) in zip((x, y), views)]
 
 
 def _cell(value: Any) -> str:

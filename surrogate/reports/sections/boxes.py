@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 
 from surrogate.boxes.box import Box
 from surrogate.plots.boxes import frames_of, plot_box_limits, plot_runs, plot_trajectory, unit_parts
-from surrogate.reports.content import Asked, Block, Figure, Live, Section, Table, Text, new_axes
+from surrogate.reports.content import Asked, Block, Figure, Live, Section, Table, Text, name_parts, new_axes, shares
 from surrogate.space import Space
 
 __all__ = ["boxes_section"]
@@ -38,12 +38,12 @@ def boxes_section(asked: Asked) -> Section | None:
         f"(density, {row['density'] / share:.1f} times the share among all runs)."
     )
     trade_off = plot_trajectory(trajectory, chosen, new_axes())
-    _name(trade_off, mark=[trade_off.collections[-1], trade_off.texts[-1]])
+    name_parts(trade_off, mark=[trade_off.collections[-1], trade_off.texts[-1]])
     labels = {name: runs.space.label(name) for name in runs.space}
     scatters: dict[tuple[str, str], Axes] = {}
     for x, y in _pairs(box, runs.inputs, flags):
         ax = scatters[x, y] = plot_runs(runs.inputs, flags, x, y, box, labels, new_axes())
-        _name(ax, frame=ax.patches, other=ax.collections[:1], interest=ax.collections[1:])
+        name_parts(ax, frame=ax.patches, other=ax.collections[:1], interest=ax.collections[1:])
     choice = _choice(finder, runs.inputs, runs.space, trade_off, scatters)
     blocks: list[Block] = [
         Text(_how_found(finder) + " Where scripts run, a click on another dot, or the arrow keys, show its box."),
@@ -96,14 +96,6 @@ def _how_found(finder: Any) -> str:
     )
 
 
-def _name(ax: Axes, **artists: Sequence[Any]) -> None:
-    """Names by which the page's script finds what it moves."""
-    ax.patch.set_gid("plane")
-    for name, several in artists.items():
-        for i, artist in enumerate(several):
-            artist.set_gid(f"{name}-{i}")
-
-
 def _choice(
     finder: Any, inputs: pd.DataFrame, space: Space, trade_off: Axes, scatters: Mapping[tuple[str, str], Axes]
 ) -> Live:
@@ -118,16 +110,13 @@ def _choice(
         entry: dict[str, Any] = {
             "figures": figures,
             "told": f"{figures.capitalize()}, {inside.sum()} runs inside. {box.rule()}",
-            "at": _shares(trade_off, row["coverage"], row["density"]),
+            "at": shares(trade_off, row["coverage"], row["density"]),
             "limits": [
                 {**words, "parts": unit_parts(box.limits[name], space[name])}
                 for name, words in zip(box.restricted, _limits_table(box, space).reset_index().to_dict("records"))
             ],
             "frames": [
-                [
-                    [*_shares(ax, x0, y0), *_shares(ax, x1, y1)]
-                    for (x0, x1), (y0, y1) in frames_of(box, inputs, x, y, ax)
-                ]
+                [[*shares(ax, x0, y0), *shares(ax, x1, y1)] for (x0, x1), (y0, y1) in frames_of(box, inputs, x, y, ax)]
                 for (x, y), ax in scatters.items()
             ],
         }
@@ -136,11 +125,6 @@ def _choice(
         boxes.append(entry)
     chosen = int(finder.best_index_)
     return Live("choice", boxes[chosen]["told"], {"chosen": chosen, "boxes": boxes})
-
-
-def _shares(ax: Axes, x: float, y: float) -> list[float]:
-    views = (ax.get_xlim(), ax.get_ylim())
-    return [round(float((v - low) / (high - low)), 4) for v, (low, high) in zip((x, y), views)]
 
 
 def _limits_table(box: Box, space: Space) -> pd.DataFrame:

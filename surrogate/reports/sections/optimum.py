@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 
 from surrogate.optimize.result import Optimum
 from surrogate.plots.optimization import plot_front, plot_optimization, plot_parallel
-from surrogate.reports.content import Asked, Figure, Section, Table, Text, new_axes
+from surrogate.reports.content import Asked, Block, Figure, Live, Section, Table, Text, name_parts, new_axes, shares
 
 __all__ = ["optimum_section"]
 
 # The best runs that are listed.
 MOST_RUNS = 15
+
+# Of longer histories the last runs can be looked at one by one: the page stays small.
+MOST_CHOSEN = 1000
+
+# Where runs without an answer are marked, as a share of the plot's height.
+LOW = 0.02
 
 
 def optimum_section(asked: Asked) -> Section | None:
@@ -28,7 +38,7 @@ def optimum_section(asked: Asked) -> Section | None:
     counted = f"{found.nfev} runs, of which {statuses.get('failed', 0)} gave no answer" if found.nfev else "no run"
     before = int((found.history.index < 0).sum())
     known = f", knowing {before} made before" if before else ""
-    blocks: list[Text | Table | Figure] = [
+    blocks: list[Block] = [
         Text(f"Wanted: {wanted}{limits}. It took {counted}{known}, and ended because {found.message}.")
     ]
     if found.x is None:
@@ -44,15 +54,61 @@ def optimum_section(asked: Asked) -> Section | None:
     if found.constraints:
         blocks.append(_limits(found))
     lead = _in_words(found)
+    course, across = new_axes(), new_axes(min(10.0, 2.5 + 1.2 * found.space.d))
+    plots = {"course": plot_optimization(found, course), "parallel": plot_parallel(found, across)}
     if found.front is not None and len(found.front):
+        plots["front"] = plot_front(found, new_axes())
+    for ax in plots.values():
+        name_parts(ax)
+    if found.front is not None and "front" in plots:
         shown = Table(found.front[[*found.space, *_outputs(found)]], "The front", folded=True)
-        blocks.append(Figure.of(plot_front(found, new_axes()), lead, "All runs and the front", shown))
-    blocks.append(Figure.of(plot_optimization(found, new_axes()), _course(found), "How it went"))
-    width = min(10.0, 2.5 + 1.2 * found.space.d)
+        blocks.append(Figure.of(plots["front"], lead, "All runs and the front", shown, view="front"))
+    blocks.append(_run_by_run(found, plots))
+    blocks.append(Figure.of(course, _course(found), "How it went", view="course"))
     told = "Inputs of all runs, each between its lowest and highest value; the darker, the better, red the best."
     listed = Table(_good_runs(found), "The best runs", folded=True)
-    blocks.append(Figure.of(plot_parallel(found, new_axes(width)), told, "Where the runs were", listed))
+    blocks.append(Figure.of(across, told, "Where the runs were", listed, view="parallel"))
     return Section("optimum", "What is best", lead, blocks)
+
+
+def _run_by_run(found: Optimum, plots: dict[str, Axes]) -> Live:
+    """Every run as the page's script shows it; places are shares of a plot's width and height."""
+    history, outputs = found.history, _outputs(found)
+    lines = found.space.to_unit(history[list(found.space)])
+    if found.front is None:
+        heights = history[found.objectives[0].output]
+    else:
+        heights = history["hypervolume"].where(history["status"] == "done")
+    runs: list[dict[str, Any]] = []
+    for place, (row, height, line) in enumerate(zip(history.to_dict("records"), heights, lines, strict=True), start=1):
+        x, y = shares(plots["course"], place, height)
+        run = {
+            "at": [x, min(max(y, 0.0), 1.0) if np.isfinite(y) else LOW],
+            "line": [shares(plots["parallel"], j, unit) for j, unit in enumerate(line)],
+            "told": _told(found, place, row, outputs),
+        }
+        if "front" in plots and row["status"] == "done":
+            run["front"] = shares(plots["front"], *(row[o.output] for o in found.objectives[:2]))
+        runs.append(run)
+    first = max(0, len(runs) - MOST_CHOSEN)
+    inputs = history[list(found.space)]
+    is_best = np.logical_and.reduce([(inputs[name] == value).to_numpy() for name, value in (found.x or {}).items()])
+    chosen = int(np.argmax(is_best))
+    return Live("course", runs[chosen]["told"], {"chosen": max(0, chosen - first), "runs": runs[first:]})
+
+
+def _told(found: Optimum, place: int, row: Mapping[Any, Any], outputs: list[str]) -> str:
+    """A run in a sentence."""
+    where = ", ".join(f"{found.label(name)} {_number(row[name])}" for name in found.space)
+    if row["status"] != "done":
+        return f"Run {place} ({row['step']}): no answer at {where}."
+    answers = ", ".join(f"{found.label(name)} {_number(row[name])}" for name in outputs)
+    allowed = ", not allowed" if found.constraints and not row["feasible"] else ""
+    return f"Run {place} ({row['step']}): {answers}{allowed}, at {where}."
+
+
+def _number(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _outputs(found: Optimum) -> list[str]:

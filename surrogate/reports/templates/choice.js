@@ -1,7 +1,8 @@
 // Lets the reader choose another box on the trade-off; limits, rule and scatters follow.
-// Without it the page shows the reported box. Places are shares of a plot's plane, so no plot is computed here.
+// Without it the page shows the reported box.
 (() => {
   "use strict";
+{% include "plot.js" %}
   const section = document.currentScript.closest("section");
   const { boxes, chosen } = JSON.parse(section.querySelector("[data-live=choice]").textContent);
   const views = (name) => [...section.querySelectorAll(`figure[data-view=${name}]`)];
@@ -10,16 +11,6 @@
   const plot = tradeOff.querySelector("svg");
   // From left to right on the plot, and down where several boxes have the same coverage.
   const order = boxes.map((_, i) => i).sort((a, b) => boxes[a].at[0] - boxes[b].at[0] || boxes[b].at[1] - boxes[a].at[1]);
-  let current = chosen;
-
-  const drawn = (svg, name) => [...svg.querySelectorAll(`[id*="-${name}"]`)];
-  const plane = (svg) => drawn(svg, "plane")[0].getBBox();
-  const place = (area, [x, y]) => [area.x + x * area.width, area.y + (1 - y) * area.height];
-  const shape = (parent, tag, attributes) => {
-    const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-    return parent.appendChild(element);
-  };
   const cell = (row, tag, content) => {
     const element = row.appendChild(document.createElement(tag));
     element.append(content);
@@ -38,7 +29,7 @@
 
   // The static drawing of the reported box gives way to marks that move.
   drawn(plot, "mark").forEach((part) => part.remove());
-  const ring = shape(plot, "circle", { r: 6, fill: "none", stroke: "#CC3311", "stroke-width": 2 });
+  const ring = ringOn(plot);
   const label = shape(plot, "text", { fill: "#CC3311", "font-size": 10, "text-anchor": "end" });
   limits.querySelector("svg").remove();
   cell(limits.querySelector("thead tr"), "th", "within the whole range").scope = "col";
@@ -52,16 +43,12 @@
   });
 
   function show(index) {
-    current = index;
     const box = boxes[index];
     const [x, y] = place(plane(plot), box.at);
-    ring.setAttribute("cx", x);
-    ring.setAttribute("cy", y);
+    moved(ring, [x, y]);
     label.setAttribute("x", x - 8);
     label.setAttribute("y", y + 14);
     label.textContent = `box ${index}`;
-    plot.setAttribute("aria-valuenow", order.indexOf(index));
-    plot.setAttribute("aria-valuetext", box.figures);
     if (status.textContent !== box.told) status.textContent = box.told;
 
     limits.querySelector("figcaption").textContent = `Limits of box ${index} within the inputs’ ranges`;
@@ -92,29 +79,12 @@
     });
   }
 
-  plot.setAttribute("role", "slider");
-  plot.setAttribute("tabindex", "0");
-  plot.setAttribute("aria-label", "Box on the trade-off: left and right arrow keys choose another");
-  plot.setAttribute("aria-valuemin", 0);
-  plot.setAttribute("aria-valuemax", boxes.length - 1);
-  plot.querySelector("title").textContent = "Click a box, or use the arrow keys";
-  plot.addEventListener("click", (event) => {
-    const at = new DOMPoint(event.clientX, event.clientY).matrixTransform(plot.getScreenCTM().inverse());
-    const area = plane(plot);
-    const distance = (box) => {
-      const [x, y] = place(area, box.at);
-      return Math.hypot(x - at.x, y - at.y);
-    };
-    show(boxes.reduce((best, box, i) => (distance(box) < distance(boxes[best]) ? i : best), 0));
-    plot.focus({ preventScroll: true });
+  chooser(plot, {
+    what: "Box on the trade-off",
+    at: (index) => boxes[index].at,
+    order,
+    chosen,
+    told: (index) => boxes[index].figures,
+    show,
   });
-  plot.addEventListener("keydown", (event) => {
-    const last = boxes.length - 1;
-    const now = order.indexOf(current);
-    const next = { ArrowRight: now + 1, ArrowDown: now + 1, ArrowLeft: now - 1, ArrowUp: now - 1, Home: 0, End: last }[event.key];
-    if (next === undefined || event.ctrlKey || event.altKey || event.metaKey) return;
-    event.preventDefault();
-    show(order[Math.min(last, Math.max(0, next))]);
-  });
-  show(current);
 })();
