@@ -10,7 +10,8 @@ import pandas as pd
 import scipy.special
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, clone
-from sklearn.ensemble import GradientBoostingClassifier
+from sklearn.ensemble import GradientBoostingClassifier, VotingClassifier
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -34,6 +35,9 @@ FloatArray = NDArray[np.float64]
 # A probability of 0 or 1 that is wrong must not decide between metamodels alone.
 SMALLEST_PROBABILITY = 0.005
 
+# This share of the mean's weights is equal, and a model with less than the least weight is left out.
+EQUAL_SHARE, LEAST_WEIGHT = 0.1, 0.1
+
 # Halvings that find the threshold in a function that says what is of interest: to the last bit of a double.
 HALVINGS = 200
 
@@ -41,6 +45,7 @@ ON_OUTPUT = "Gaussian process on the output"
 ON_LABELS = "Gaussian process on the labels"
 FOREST = "forest on the labels"
 BOOSTED = "boosted trees on the labels"
+MEAN = "weighted mean on the labels"
 RUNS = "none: the runs themselves"
 SHARE = "share of interest"
 
@@ -55,9 +60,10 @@ class Reds(BaseEstimator):
     ----------
     metamodel : "auto" or estimator
         A classifier with probabilities. By default the best by the log loss of left-out runs among a Gaussian process
-        on the output (if ``fit`` gets the output and not only labels), one on the labels, and calibrated forests and
-        boosted trees; and the runs themselves, if no metamodel knows more than the share of interest. The output, which
-        says more than labels, is kept unless another loss is smaller by more than two standard errors.
+        on the output (if ``fit`` gets the output and not only labels), one on the labels, a calibrated forest, boosted
+        trees, and the mean of these three with the weights that are likeliest for left-out runs; and the runs
+        themselves, if no metamodel knows more than the share of interest. The output, which says more than labels, is
+        kept unless another loss is smaller by more than two standard errors.
     finder : box finder, optional
         By default ``Prim(alpha="cv")``. On inputs with few values greedy peeling by density alone takes large steps
         and ends in small boxes, and no single `alpha` serves every function; new points are many enough to try all.
@@ -83,6 +89,8 @@ class Reds(BaseEstimator):
         Mean log loss of left-out runs by metamodel, for ``metamodel="auto"``; "share of interest" is what no model has.
     method_, reason_ : str
         Which metamodel, and why.
+    weights_ : Series
+        Of the models in the mean, for ``metamodel="auto"``.
     metamodel_ : fitted metamodel, None if the runs themselves are used
     chain_ : Metamorphosis, None likewise
     finder_ : fitted finder
@@ -230,6 +238,7 @@ class Reds(BaseEstimator):
         losses = {name: _log_losses(p, labels) for name, p in left_out.items()}
         # Its hyper-parameters, one an input, and its calibration were chosen with the labels that were then left out.
         losses[ON_LABELS] += (self.n_features_in_ + 2) / len(labels)
+        models[MEAN], losses[MEAN] = self._mean({name: models[name] for name in models if name != ON_OUTPUT}, losses)
         self.log_losses_ = pd.Series({name: loss.mean() for name, loss in losses.items()}, name="log_loss")
         best = str(self.log_losses_.idxmin())
         told = ", ".join(f"{name} {loss:.3f}" for name, loss in self.log_losses_.sort_values().items())
@@ -248,7 +257,21 @@ class Reds(BaseEstimator):
             return None
         self.method_ = best
         self.reason_ = f"it has the smallest log loss of left-out runs ({told})"
-        return models[best]
+        if self.method_ == MEAN:
+            self.reason_ += f"; it is of {', '.join(f'{share:.0%} {name}' for name, share in self.weights_.items())}"
+        return models[self.method_]
+
+    def _mean(self, models: dict[str, Any], losses: dict[str, FloatArray]) -> tuple[Any, FloatArray]:
+        """The weighted mean of models, and its log losses of left-out runs."""
+        likelihood = np.exp(-np.array([losses[name] for name in models]))
+        weights = _likeliest_weights(likelihood)
+        used = weights >= LEAST_WEIGHT
+        weights = np.where(used, weights, 0.0) / weights[used].sum()
+        self.weights_ = pd.Series(weights, index=list(models), name="weight")[used]
+        members = [(name, FrozenEstimator(models[name])) for name in self.weights_.index]
+        mean = VotingClassifier(members, voting="soft", weights=self.weights_.to_numpy())
+        # Members are frozen: this only tells the classes.
+        return mean.fit(np.zeros((2, self.n_features_in_)), [False, True]), -np.log(weights @ likelihood)
 
     def _on_runs(self, table: InputTable, labels: NDArray[np.bool_]) -> pd.DataFrame:
         inside = [table.inside(box.limits) for box in self.boxes_]
@@ -332,6 +355,16 @@ def _boosted_trees(space: Space | None) -> Any:
     """Boosted trees as the paper tunes them most often: shallow, on three quarters of the runs each."""
     trees = GradientBoostingClassifier(n_estimators=100, max_depth=3, subsample=0.75, random_state=0)
     return trees if space is None else make_pipeline(FunctionTransformer(space.to_unit), trees)
+
+
+def _likeliest_weights(likelihood: FloatArray) -> FloatArray:
+    """Weights of a mixture from what each part (k) gave each left-out label (n), by expectation and maximisation."""
+    equal = np.full(len(likelihood), 1 / len(likelihood))
+    weights = equal
+    for _ in range(100):
+        shares = weights[:, None] * likelihood / (weights @ likelihood)
+        weights = (1 - EQUAL_SHARE) * shares.mean(axis=1) + EQUAL_SHARE * equal
+    return weights
 
 
 def _log_losses(probability: FloatArray, labels: NDArray[np.bool_]) -> FloatArray:

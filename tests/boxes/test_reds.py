@@ -8,6 +8,7 @@ import pytest
 from sklearn.ensemble import RandomForestClassifier
 
 import surrogate as sg
+from surrogate.boxes.reds import _likeliest_weights
 
 SPACE = sg.Space({f"x{j}": sg.Real(0, 1) for j in range(1, 6)})
 
@@ -66,8 +67,34 @@ def test_the_metamodel_with_the_smallest_log_loss_finds_a_step_of_booleans():
     of_interest = (X["b0"] & X["b1"] & (X["x"] > 0.37)).to_numpy(dtype=bool)
     reds = sg.Reds(n_new=20_000).fit(X, of_interest, space=space)
     assert reds.method_ == reds.log_losses_.idxmin()
-    assert len(reds.log_losses_) == 4
+    assert len(reds.log_losses_) == 5
     assert set(reds.best_.restricted) == {"b0", "b1", "x"}
+
+
+def test_the_mean_weighs_models_by_what_they_know_of_left_out_labels():
+    knows, guesses = np.full(100, 0.9), np.full(100, 0.5)
+    weights = _likeliest_weights(np.array([knows, guesses]))
+    # Without the equal share all weight would be the first's; with it, by hand, w = 0.9 * 5 w / (9 - 4 w) + 0.05.
+    w = weights[1]
+    assert w == pytest.approx(0.9 * 5 * w / (9 - 4 * w) + 0.05)
+    assert 0.05 < w < 0.12
+    # Two that know different halves share equally, and so do two of a kind.
+    halves = np.where(np.arange(100) < 50, 0.9, 0.1)
+    np.testing.assert_allclose(_likeliest_weights(np.array([halves, 1 - halves])), 0.5)
+
+
+def test_the_mean_of_metamodels_is_what_its_members_say(runs):
+    X, _ = runs
+    # A step, which trees know, and a slope, which a Gaussian process knows.
+    labels = (X["x1"] > 0.4) & (X["x2"] + X["x3"] < 1.2)
+    reds = sg.Reds(n_new=5000).fit(X, labels, space=SPACE)
+    assert reds.method_ == "weighted mean on the labels"
+    assert reds.weights_.sum() == pytest.approx(1)
+    members = reds.metamodel_.estimators_
+    assert len(members) == len(reds.weights_) >= 2
+    expected = sum(share * member.predict_proba(X)[:, 1] for share, member in zip(reds.weights_, members, strict=True))
+    np.testing.assert_allclose(reds.metamodel_.predict_proba(X)[:, 1], expected)
+    assert all(f"{share:.0%} {name}" in reds.reason_ for name, share in reds.weights_.items())
 
 
 def test_without_skill_the_runs_themselves_are_used(runs):
