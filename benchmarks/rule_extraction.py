@@ -35,8 +35,12 @@ TEACHERS = {
     "random forest": RandomForestClassifier(100, random_state=0),
     "gradient boosting": GradientBoostingClassifier(random_state=0),
 }
-STUDENT = DecisionTreeClassifier(max_leaf_nodes=LEAVES, random_state=0)
+STUDENT = sg.BinnedTree(LEAVES, n_refine=4)
+PLAIN = DecisionTreeClassifier(max_leaf_nodes=LEAVES, random_state=0)
 GENERATORS = {
+    "mixture of kernel density, MUNGE and noise": sg.Mixed(
+        [sg.KernelDensity("mean"), sg.Munge(local_variance=1.0), sg.Noise()]
+    ),
     "kernel density, likeliest width, full": sg.KernelDensity("likelihood", kernel="full"),
     "kernel density, likeliest width": sg.KernelDensity("likelihood"),
     "kernel density, Silverman": sg.KernelDensity(),
@@ -72,7 +76,9 @@ def students(
 ) -> dict[str, Callable[[], tuple[Callable[[Any], Any], float, str]]]:
     """By method: a function that teaches and returns how to predict, the student's CPU seconds and a note."""
 
-    def taught(generator: Any, unlabelled: bool = False) -> tuple[Callable[[Any], Any], float, str]:
+    def taught(
+        generator: Any, unlabelled: bool = False, student: Any = STUDENT
+    ) -> tuple[Callable[[Any], Any], float, str]:
         started = time.process_time()
         fitted = clone(generator)
         if not unlabelled:
@@ -83,7 +89,7 @@ def students(
         seconds = time.process_time() - started
         labels = teacher.predict(points)
         started = time.process_time()
-        tree = clone(STUDENT).fit(points, labels)
+        tree = clone(student).fit(points, labels)
         return tree.predict, seconds + time.process_time() - started, ""
 
     def chosen() -> tuple[Callable[[Any], Any], float, str]:
@@ -98,7 +104,8 @@ def students(
         return model.predict, time.process_time() - started, ""
 
     out: dict[str, Any] = {
-        "tree on the labels (direct)": lambda: timed(clone(STUDENT), X, y),
+        "tree on the labels (direct)": lambda: timed(clone(PLAIN), X, y),
+        "BinnedTree on the labels": lambda: timed(clone(STUDENT), X, y),
         "AutoGenerator": chosen,
         "true inputs, labelled by the teacher (limit)": lambda: taught(sg.Unlabelled(pool), True),
         "Trepan, m-of-n": lambda: timed(sg.Trepan(LEAVES - 1), X, teacher.predict(X), oracle=teacher.predict),
@@ -107,6 +114,8 @@ def students(
         ),
         "ALPA": lambda: timed(sg.Alpa(clone(teacher), STUDENT), X, y),
     }
+    prelim = GENERATORS["kernel density of prelim (kde)"]
+    out["kernel density of prelim (kde), scikit-learn's tree"] = lambda: taught(prelim, student=PLAIN)
     for name, generator in GENERATORS.items():
         out[name] = lambda generator=generator: taught(generator)
     try:
@@ -185,7 +194,8 @@ def summary(cells: pd.DataFrame) -> list[str]:
             (f"the same against the generator that is best over all cells ({steady})", "", f"{near_steady:.2f}"),
             ("fidelity over the direct tree's", ">= 0.03", f"{truer['AutoGenerator'].mean():.3f}"),
             ("worst cell against the direct tree, points", ">= -1", f"{auto.min():.2f}"),
-            ("slowest given generator with student, CPU s", "<= 0.1", f"{seconds[singles].max():.3f}"),
+            ("a given generator with student: the mixture, CPU s", "<= 0.1", f"{seconds[next(iter(GENERATORS))]:.3f}"),
+            ("the slowest, CPU s", "<= 0.1", f"{seconds[singles].max():.3f}"),
         ],
         columns=["goal", "wanted", "measured"],
     )
@@ -196,8 +206,11 @@ def summary(cells: pd.DataFrame) -> list[str]:
     draws = cells["draw"].nunique()
     return [
         f"{draws} draws of {N_TRAIN} training rows of each of {cells['set'].nunique()} sets; {N_NEW:,} points, hard "
-        f"labels; trees of at most {LEAVES} leaves; up to {N_TEST:,} test rows. CPU seconds are of generator and "
-        "student, without the teacher's; of AutoGenerator, ALPA and Trepan they hold the teacher's work too.",
+        f"labels; trees of at most {LEAVES} leaves (`BinnedTree` with refinement where nothing else is said; the "
+        f"direct tree is scikit-learn's); up to {N_TEST:,} test rows.",
+        "CPU seconds are of generator and student, without the teacher's; of AutoGenerator, ALPA and Trepan they hold "
+        "the teacher's work too. Of ionosphere, diabetes and breast cancer only 75 to 184 true inputs are left to be "
+        "labelled, so that there the limit is none.",
         markdown(table.rename_axis("method").reset_index()),
         "## Goals",
         markdown(goals),

@@ -81,6 +81,7 @@ from .transfer.generators.copula import Copula
 from .transfer.generators.forest_density import ForestDensity
 from .transfer.generators.gaussian_mixture import GaussianMixture
 from .transfer.generators.kernel_density import KernelDensity
+from .transfer.generators.mixed import Mixed
 from .transfer.generators.munge import Munge
 from .transfer.generators.noise import Noise
 from .transfer.generators.smote import Smote
@@ -128,6 +129,7 @@ __all__ = [
     "KernelDensity",
     "Literal",
     "Metamorphosis",
+    "Mixed",
     "MofN",
     "MultiFidelity",
     "MultiOutput",

@@ -1,4 +1,4 @@
-"""From 1,000 labelled digits to one readable tree: network -> 60,000 answers -> warped copies -> tree.
+"""From 1,000 labelled digits to one readable tree: network -> small network -> millions of warped copies -> tree.
 
     python examples/mnist/chain.py                       # default: one draw of the labels, 10 to 20 minutes on 2 cores
     python examples/mnist/chain.py --quick               # a few minutes' worth of everything, for a first look
@@ -10,7 +10,6 @@ Needs the extra ``distill`` (PyTorch). Writes ``report.md`` beside itself, or wh
 from __future__ import annotations
 
 import argparse
-import functools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,24 +30,40 @@ N_LABELLED = 1000
 N_HELD_OUT = 5000
 
 
+# Trees of up to so many leaves learn probabilities, larger ones classes.
+SOFT_LEAVES = 1000
+
+
+@dataclass(frozen=True)
+class Copies:
+    """A transfer set to choose from: the pool and warped copies of it.
+
+    Large trees need more and bolder copies, small ones hardly any.
+    """
+
+    warp: Warp
+    n: int  # of each image
+    least: int  # leaves of the trees that learn from it
+    most: int
+
+    def __str__(self) -> str:
+        return f"{self.n} of {self.warp.affine}/{self.warp.shift}/{self.warp.elastic}"
+
+
 @dataclass(frozen=True)
 class Effort:
     """How much is done."""
 
     teacher_epochs: int = 80
     article_steps: int = 1500
-    article_rounds: int = 2
     leaves: tuple[int, ...] = (50, 200, 500, 1000, 2000, 5000, 10_000)
-    # Transfer sets to choose from: how images are warped, how many warped copies there are of each image of the pool,
-    # and from how many to how many leaves it is tried: large trees need more and bolder copies, small ones hardly any.
-    transfer_sets: tuple[tuple[Warp, int, int, int], ...] = (
-        (Warp(0.2, 0.4, 0.17), 2, 0, 500),
-        (Warp(0.4, 0.8, 0.34), 2, 0, 1000),
-        (Warp(0.4, 0.8, 0.34), 8, 1000, 2000),
-        (Warp(0.7, 1.2, 1.1, varied=True), 45, 2000, 10_000),
+    copies: tuple[Copies, ...] = (
+        Copies(Warp(0.4, 0.8, 0.34), 2, 0, 500),
+        Copies(Warp(0.4, 0.6, 0.5, varied=True), 4, 0, 1000),
+        Copies(Warp(0.7, 1.2, 1.1, varied=True), 45, 2000, 10_000),
     )
-    # Rounds of tree alternating optimisation.
-    rounds: tuple[tuple[int, int], ...] = ((1000, 4), (2000, 2), (10_000, 1))
+    # Rounds of tree alternating optimisation, up to so many leaves.
+    rounds: tuple[tuple[int, int], ...] = ((1000, 6), (10_000, 2))
     student_epochs: int = 12
 
     def n_refine(self, leaves: int) -> int:
@@ -59,9 +74,8 @@ class Effort:
 QUICK = Effort(
     teacher_epochs=15,
     article_steps=160,
-    article_rounds=1,
     leaves=(50, 500, 2000),
-    transfer_sets=((Warp(0.4, 0.8, 0.34), 2, 0, 10_000),),
+    copies=(Copies(Warp(0.4, 0.6, 0.5, varied=True), 2, 0, 10_000),),
     rounds=((10_000, 1),),
     student_epochs=1,
 )
@@ -104,11 +118,10 @@ def network(seed: int, build: Callable[[int], Any] = article_network, **options:
 
 def article(digits: Digits, effort: Effort, seed: int) -> dict[str, float]:
     """The article's chain: network, self-training at 0.98 whose labels stay, tree with default settings."""
-    plain = functools.partial(article_network, dropout=0.0)
     teacher = sg.SelfTraining(
-        network(seed, plain, epochs=10, max_steps=effort.article_steps, learning_rate=1e-3, weight_decay=0.0),
+        network(seed, epochs=effort.teacher_epochs, max_steps=effort.article_steps, augment=Warp()),
         threshold=0.98,
-        rounds=effort.article_rounds,
+        rounds=1,
         unlabelled=digits.pool,
         validation=0.0,
         balance=None,
@@ -121,28 +134,39 @@ def article(digits: Digits, effort: Effort, seed: int) -> dict[str, float]:
     return {"accuracy": tree.score(digits.test, digits.test_labels), "leaves": tree.get_n_leaves()}
 
 
+def transfer_set(images: Bytes, known: Any, copies: Copies, student: Any, seed: int) -> tuple[Bytes, NDArray[Any]]:
+    """Means of 2 x 2 pixels of images and of their warped copies, and what the small network says of them."""
+    points, told = [pooled(images)], [known]
+    for k in range(copies.n):
+        warped = copies.warp.of_bytes(images, 1000 * seed + k)
+        points.append(pooled(warped))
+        told.append(sg.label(student, warped, labels="soft").probabilities)
+    return np.concatenate(points), np.concatenate(told)
+
+
 def student_trees(
-    digits: Digits, answers: NDArray[Any], effort: Effort, seed: int, clock: Clock
+    digits: Digits, known: Any, student: Any, effort: Effort, seed: int, clock: Clock
 ) -> dict[int, tuple[Any, str]]:
     """By number of leaves: the tree of the transfer set whose tree agrees best with the teacher on held-out images."""
     order = np.random.default_rng(seed).permutation(len(digits.pool))
     held, used = order[:N_HELD_OUT], order[N_HELD_OUT:]
     held_points = pooled(digits.pool[held])
     found: dict[int, tuple[float, Any, str]] = {}
-    copies = [pooled(digits.pool[used])]
-    for warp, n_copies, least, most in effort.transfer_sets:
-        points = np.concatenate(
-            [*copies, *(pooled(warp.of_bytes(digits.pool[used], 1000 * seed + k)) for k in range(n_copies))]
-        )
-        labels = np.tile(answers[used], 1 + n_copies)
-        clock.lap("warped copies")
+    for copies in effort.copies:
+        points, soft = transfer_set(digits.pool[used], known.probabilities[used], copies, student, seed)
+        hard = known.classes[soft.argmax(axis=1)]
+        clock.lap("warped copies and their labels")
         for leaves in effort.leaves:
-            if not least <= leaves <= most:
+            if not copies.least <= leaves <= copies.most:
                 continue
-            tree = sg.BinnedTree(leaves, max_bins=32, n_refine=effort.n_refine(leaves)).fit(points, labels)
-            agreement = float((tree.predict(held_points) == answers[held]).mean())
+            tree = sg.BinnedTree(leaves, max_bins=32, n_refine=effort.n_refine(leaves))
+            if leaves <= SOFT_LEAVES:
+                tree.fit(points, soft, classes=known.classes)
+            else:
+                tree.fit(points, hard)
+            agreement = float((tree.predict(held_points) == known.y[held]).mean())
             if leaves not in found or agreement > found[leaves][0]:
-                found[leaves] = (agreement, tree, f"{n_copies} of {warp.affine}/{warp.shift}/{warp.elastic}")
+                found[leaves] = (agreement, tree, str(copies))
         clock.lap("trees")
     return {leaves: (tree, name) for leaves, (_, tree, name) in found.items()}
 
@@ -175,7 +199,14 @@ def one_draw(digits: Digits, effort: Effort, seed: int) -> dict[str, Any]:
     clock.lap("teacher's answers")
     out["teacher"] = float((test_answers == digits.test_labels).mean())
 
-    trees = student_trees(digits, known.y, effort, seed, clock)
+    student = network(
+        seed, small_network, epochs=effort.student_epochs, batch_size=128, learning_rate=4e-3,
+        augment=Warp(0.6, 1.2, 0.5), temperature=2.0,
+    )  # fmt: skip
+    student.fit(digits.pool, known.probabilities, classes=known.classes)
+    clock.lap("student network")
+
+    trees = student_trees(digits, known, student, effort, seed, clock)
     test = pooled(digits.test)
     out["curve"] = pd.DataFrame(
         [
@@ -192,12 +223,6 @@ def one_draw(digits: Digits, effort: Effort, seed: int) -> dict[str, Any]:
     ).set_index("leaves")
     clock.lap("evaluation")
 
-    student = network(
-        seed, small_network, epochs=effort.student_epochs, batch_size=128, learning_rate=4e-3,
-        augment=Warp(0.6, 1.2, 0.5), temperature=2.0,
-    )  # fmt: skip
-    student.fit(digits.pool, known.probabilities, classes=known.classes)
-    clock.lap("student network")
     models = {"teacher": teacher, "student network": student}
     out["compression"] = sg.compare_models(models, digits.test, digits.test_labels)
     out["seconds"] = pd.Series(clock.seconds)

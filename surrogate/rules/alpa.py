@@ -11,11 +11,10 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
-from surrogate.transfer.chain import stacked
 from surrogate.transfer.generators.neighbours import nearest_rows, unit_distances
 from surrogate.transfer.label import TransferSet, label
 from surrogate.transfer.student import student_classes, teach
-from surrogate.transfer.table import Columns, as_frame, rows_of
+from surrogate.transfer.table import Columns, as_frame, rows_of, stacked
 
 __all__ = ["Alpa"]
 

@@ -7,7 +7,6 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-import scipy.sparse
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import NotFittedError
@@ -20,6 +19,7 @@ from surrogate.space import Space
 from surrogate.transfer.generators.base import Generator
 from surrogate.transfer.label import CHUNK_ROWS, Labels, TransferSet, accepted, estimator_type, label
 from surrogate.transfer.student import student_classes, student_probabilities, teach
+from surrogate.transfer.table import stacked
 
 __all__ = ["Metamorphosis"]
 
@@ -349,15 +349,6 @@ class Metamorphosis(BaseEstimator):
         """Accuracy of the student, or its R2 if the answers are numbers."""
         measure = r2_score if getattr(self, "classes_", None) is None else accuracy_score
         return float(measure(y, self.predict(X), sample_weight=sample_weight))
-
-
-def stacked(tables: list[Any]) -> Any:
-    """Tables of the same columns, one below the other."""
-    if isinstance(tables[0], pd.DataFrame):
-        return pd.concat(tables, ignore_index=True)
-    if scipy.sparse.issparse(tables[0]):
-        return scipy.sparse.vstack(tables, format="csr")
-    return np.concatenate(tables)
 
 
 def _classes_of(y: Any) -> NDArray[Any] | None:

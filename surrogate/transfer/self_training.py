@@ -14,9 +14,8 @@ from sklearn.utils import get_tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
-from surrogate.transfer.chain import stacked
 from surrogate.transfer.label import SMALLEST, TransferSet, label, n_rows
-from surrogate.transfer.table import rows_of
+from surrogate.transfer.table import rows_of, stacked
 
 __all__ = ["SelfTraining"]
 

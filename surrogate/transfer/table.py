@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from surrogate.space import Categorical, Integer, Ordinal, Real, Space
 
-__all__ = ["Column", "Columns", "as_frame", "rows_of"]
+__all__ = ["Column", "Columns", "as_frame", "rows_of", "stacked"]
 
 FloatArray = NDArray[np.float64]
 
@@ -201,6 +201,15 @@ def rows_of(X: Any, index: Any) -> Any:
     if isinstance(X, (pd.DataFrame, pd.Series)):
         return X.iloc[index]
     return X[index]
+
+
+def stacked(tables: list[Any]) -> Any:
+    """Tables of the same columns, one below the other."""
+    if isinstance(tables[0], pd.DataFrame):
+        return pd.concat(tables, ignore_index=True)
+    if scipy.sparse.issparse(tables[0]):
+        return scipy.sparse.vstack(tables, format="csr")
+    return np.concatenate(tables)
 
 
 def _column(series: pd.Series, parameter: Any) -> Column:

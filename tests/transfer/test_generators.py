@@ -21,6 +21,7 @@ GENERATORS = {
     "smote": sg.Smote(),
     "forest": sg.ForestDensity(n_trees=10),
     "copula": sg.Copula(),
+    "mixed": sg.Mixed([sg.KernelDensity(), sg.Munge(), sg.Bootstrap()]),
     "auto": sg.AutoGenerator([sg.KernelDensity(), sg.Bootstrap()]),
 }
 SPACE = sg.Space(

@@ -17,10 +17,11 @@ from sklearn.utils.validation import check_is_fitted
 from surrogate.space import Space
 from surrogate.transfer.generators.base import FloatArray, Rng
 from surrogate.transfer.generators.bootstrap import Bootstrap
-from surrogate.transfer.generators.gaussian_mixture import GaussianMixture
 from surrogate.transfer.generators.kernel_density import KernelDensity
+from surrogate.transfer.generators.mixed import Mixed
 from surrogate.transfer.generators.munge import Munge
 from surrogate.transfer.generators.neighbours import unit_distances
+from surrogate.transfer.generators.noise import Noise
 from surrogate.transfer.label import TransferSet, accepted, is_simulator, label, n_rows
 from surrogate.transfer.student import finds_boxes, student_classes, teach
 from surrogate.transfer.table import Columns, as_frame, rows_of
@@ -32,12 +33,13 @@ COMPARED_ROWS = 500
 
 
 def default_candidates() -> dict[str, Any]:
-    """The candidates, the favourite first: the best single one of the rule extraction benchmark."""
+    """The candidates, the favourite first: the best of the rule extraction benchmark."""
     return {
-        "kernel density": KernelDensity("likelihood", kernel="full"),
-        "kernel density of independent columns": KernelDensity(),
-        "Gaussian mixture": GaussianMixture(max_components=8),
+        "mixture of kernel density, munge and noise": Mixed(
+            [KernelDensity("mean"), Munge(local_variance=1.0), Noise()]
+        ),
         "munge": Munge(local_variance=1.0),
+        "kernel density": KernelDensity("likelihood", kernel="full"),
         "bootstrap": Bootstrap(),
     }
 
@@ -53,7 +55,8 @@ class AutoGenerator(BaseEstimator):
     Parameters
     ----------
     candidates : mapping of str to generator, or sequence of generators, optional
-        The favourite first. By default two kernel densities, a Gaussian mixture, MUNGE and the rows themselves.
+        The favourite first. By default a mixture of kernel density, MUNGE and noise; MUNGE and a kernel density alone;
+        and the rows themselves.
     folds : int
         Fewer where there are fewer rows.
     n_points : int
