@@ -103,6 +103,7 @@ def test_mnist_in_quick_mode(data_file, tmp_path):
     assert 0.62 < direct < 0.72  # about 0.67 in the article
     by_leaves = dict(re.findall(r"^(\d+) +([\d.]+)", told, flags=re.MULTILINE))
     assert float(by_leaves["500"]) > direct + 0.12
+    assert (tmp_path / "mnist.png").read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("example", [("umbridge", 32)], indirect=True)
