@@ -61,10 +61,10 @@ class Effort:
     copies: tuple[Copies, ...] = (
         Copies(Warp(0.4, 0.8, 0.34), 2, 0, 500),
         Copies(Warp(0.4, 0.6, 0.5, varied=True), 4, 0, 1000),
-        Copies(Warp(0.7, 1.2, 1.1, varied=True), 45, 2000, 10_000),
+        Copies(Warp(0.7, 1.2, 1.1, varied=True), 90, 2000, 10_000),
     )
     # Rounds of tree alternating optimisation, up to so many leaves.
-    rounds: tuple[tuple[int, int], ...] = ((1000, 6), (10_000, 2))
+    rounds: tuple[tuple[int, int], ...] = ((1000, 6), (2000, 2), (10_000, 1))
     student_epochs: int = 12
 
     def n_refine(self, leaves: int) -> int:

@@ -9,28 +9,22 @@ from __future__ import annotations
 import json
 import logging
 import os
-import sqlite3
 import tempfile
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
-from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, NoSuchModuleError, OperationalError, SQLAlchemyError
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.exc import OperationalError
 
 from surrogate.errors import StoreError, StoreMismatchError
 from surrogate.runs.claims import Claims
+from surrogate.runs.database import Database
 from surrogate.runs.export import export
 from surrogate.runs.identity import describe_study, differences
-from surrogate.runs.lock import FileLock
 from surrogate.runs.outcome import Outcome, Task
 from surrogate.runs.provenance import describe_session
 from surrogate.runs.records import BOOK, Runs
@@ -90,75 +84,27 @@ class RunStore:
     """
 
     def __init__(self, target: str | Path = ":memory:") -> None:
-        # The URL of a file is that file: it gets the same lock and the same durable commits.
-        self.target = str(target).removeprefix("sqlite:///")
+        self._database = Database(str(target))
         self._runs: sa.Table[Any] | None = None
         self._space: Space | None = None
         self._outputs: tuple[Output, ...] = ()
         self._meta: dict[str, Any] = {}
         self._session: int | None = None
         self._insert: str | None = None
-        is_file = self.target != ":memory:" and "://" not in self.target
-        self._lock = FileLock(Path(self.target)) if is_file else None
-        self._engine = self._open()
-        self._claims = Claims(self._commit) if self._engine.dialect.name != "sqlite" else None
-        with self._errors():
+        self._claims = Claims(self._database.commit) if self._database.is_server else None
+        with self._database.errors():
             self._read_study()
 
     # Opening and closing
 
-    def _open(self) -> sa.Engine:
-        if "://" in self.target:
-            return self._connect()
-        if self.target == ":memory:":
-            return sa.create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
-        path = Path(self.target)
-        if path.is_dir():
-            raise StoreError(f"{path} is a folder; name a file for the run store, e.g. {path / 'runs.db'}")
-        if not path.parent.is_dir():
-            raise StoreError(f"there is no folder {path.parent} for the run store {path.name}")
-        if path.exists() and not os.access(path.parent, os.W_OK):
-            return self._open_read_only(path)
-        engine = sa.create_engine(sa.URL.create("sqlite", database=str(path)))
-
-        @sa.event.listens_for(engine, "connect")
-        def set_pragmas(connection: Any, _record: Any) -> None:
-            # FULL: a commit is on the disk when it returns, so that a power cut loses no acknowledged run.
-            for pragma in ("busy_timeout=10000", "journal_mode=WAL", "synchronous=FULL"):
-                connection.execute(f"PRAGMA {pragma}")
-
-        return engine
-
-    def _open_read_only(self, path: Path) -> sa.Engine:
-        log = path.with_name(path.name + "-wal")
-        if log.exists() and log.stat().st_size:
-            raise StoreError(
-                f"run store {path} is in a folder that cannot be written to, and was not closed: its last runs are in "
-                f"{log.name}, which can be read only where it can be written. Copy both files elsewhere"
-            )
-        where = f"file:{quote(str(path.absolute()))}?immutable=1"
-        return sa.create_engine(
-            "sqlite://", creator=lambda: sqlite3.connect(where, uri=True, check_same_thread=False), poolclass=StaticPool
-        )
-
-    def _connect(self) -> sa.Engine:
-        try:
-            # Positional parameters: rows are handed over as tuples. The ping finds connections that a restart cut.
-            engine = sa.create_engine(self.target, pool_pre_ping=True, paramstyle="format")
-        except (NoSuchModuleError, ModuleNotFoundError, SQLAlchemyError) as error:
-            raise StoreError(
-                f"run store {self.target}: {error}. Use a file name, or postgresql+psycopg://user@host/database "
-                "with the extra: pip install 'surrogate-learn[distributed]'"
-            ) from error
-        if engine.dialect.name != "postgresql":
-            raise StoreError(f"run store {self.target}: a store is a file or a PostgreSQL database")
-        return engine
+    @property
+    def target(self) -> str:
+        """The file, ``":memory:"`` or the URL."""
+        return self._database.target
 
     def close(self) -> None:
         """Release the file; the store can be opened again."""
-        self._engine.dispose()
-        if self._lock is not None:
-            self._lock.release()
+        self._database.close()
 
     def __enter__(self) -> RunStore:
         return self
@@ -172,38 +118,13 @@ class RunStore:
         what = "empty" if self.is_empty else f"runs of {self.simulator!r} version {self.version}"
         return f"<RunStore {self.target}: {what}>"
 
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except DBAPIError as error:
-            raise StoreError(f"run store {self.target}: {str(error.orig).strip()}") from error
-
-    def _commit(self, work: Callable[[sa.Connection], _T]) -> _T:
-        """Do `work` in one transaction; if a server is away, again when it is back."""
-        until = time.monotonic() + RECONNECT_SECONDS
-        pause = 0.1
-        while True:
-            try:
-                with self._engine.begin() as connection:
-                    return work(connection)
-            except DBAPIError as error:
-                is_away = self._claims is not None and (
-                    error.connection_invalidated or isinstance(error, OperationalError)
-                )
-                if not is_away or time.monotonic() > until:
-                    raise StoreError(f"run store {self.target}: {str(error.orig).strip()}") from error
-                _log.warning("run store %s does not answer, trying again: %s", self.target, str(error.orig).strip())
-            time.sleep(pause)
-            pause = min(2 * pause, 2.0)
-
     # The study
 
     def _read_study(self) -> None:
-        if not sa.inspect(self._engine).has_table("study"):
+        if not sa.inspect(self._database.engine).has_table("study"):
             return
         try:
-            with self._engine.connect() as connection:
+            with self._database.engine.connect() as connection:
                 found = {key: json.loads(value) for key, value in connection.execute(sa.select(STUDY))}
         except (OperationalError, ValueError) as error:
             raise StoreError(f"{self.target} has a table 'study', but it is no run store: {error}") from error
@@ -265,9 +186,9 @@ class RunStore:
         self._open_for_writing(describe_study(simulator, design))
 
     def _open_for_writing(self, study: Mapping[str, Any]) -> None:
-        if self._lock is not None:
-            self._lock.acquire()
-        self._commit(lambda connection: self._create_or_migrate(connection, study))
+        if self._database.lock is not None:
+            self._database.lock.acquire()
+        self._database.commit(lambda connection: self._create_or_migrate(connection, study))
         self._read_study()
         differs = differences(self._meta, study)
         if differs:
@@ -301,11 +222,11 @@ class RunStore:
 
             def work(connection: sa.Connection) -> Any:
                 # Another process may have been first.
-                insert = self._dialect_insert(STUDY).values(key=key, value=text)
+                insert = self._database.insert(STUDY).values(key=key, value=text)
                 connection.execute(insert.on_conflict_do_nothing(index_elements=["key"]))
                 return json.loads(connection.execute(sa.select(STUDY.c.value).where(STUDY.c.key == key)).scalar_one())
 
-            self._meta[key] = self._commit(work)
+            self._meta[key] = self._database.commit(work)
         return self._meta[key]
 
     def recall(self, prefix: str) -> dict[str, Any]:
@@ -318,13 +239,13 @@ class RunStore:
         query = sa.select(table.c.id, table.c.status)
         if ids is not None:
             query = query.where(table.c.id.in_(ids))
-        with self._errors(), self._engine.connect() as connection:
+        with self._database.reading() as connection:
             return {str(key): str(status) for key, status in connection.execute(query)}
 
     def next_number(self) -> int:
         """The number that the next new run gets; runs are numbered in the order of their designs."""
         table, _ = self._known()
-        with self._errors(), self._engine.connect() as connection:
+        with self._database.reading() as connection:
             last = connection.execute(sa.select(sa.func.max(table.c.number))).scalar()
         return 0 if last is None else int(last) + 1
 
@@ -341,7 +262,7 @@ class RunStore:
         mine = self._claims.take(ids)
         ended = {key for key, status in self.statuses(sorted(mine)).items() if status == "done" or not rerun_failures}
         if ended:
-            self._commit(lambda connection: Claims.end(connection, sorted(ended)))
+            self._database.commit(lambda connection: Claims.end(connection, sorted(ended)))
         return [key for key in ids if key in mine and key not in ended], [key for key in ids if key not in mine]
 
     def keep_claims(self) -> None:
@@ -412,20 +333,26 @@ class RunStore:
             # Tuples for the driver as they are: preparing each row costs more than a cheap run.
             connection.exec_driver_sql(self._insert_runs(), [row(session, *result) for result in results])
             if arrays:
-                connection.execute(self._upsert(ARRAYS), arrays)
+                connection.execute(self._database.upsert(ARRAYS), arrays)
             if self._claims is not None:
                 Claims.end(connection, [task.id for _, task, _ in results])
             return session
 
-        self._session = self._commit(work)
+        self._session = self._database.commit(work)
 
     def _insert_runs(self) -> str:
         """The statement that adds runs, with a place for each column in the table's order."""
         if self._insert is None:
             table, _ = self._known()
             names = [column.name for column in table.c]
-            compiled = self._upsert(table, keep_done=True).compile(dialect=self._engine.dialect, column_keys=names)
-            self._insert = str(compiled)
+            done: Any = sa.literal_column("'done'")
+            # A run keeps the number that it got first, and a run that is done stays unless the new one is done too.
+            statement = self._database.upsert(
+                table,
+                keep=("number",),
+                where=lambda new: sa.or_(table.c.status != done, new.excluded.status == done),
+            )
+            self._insert = str(statement.compile(dialect=self._database.engine.dialect, column_keys=names))
         return self._insert
 
     def _rescued(self, results: Sequence[tuple[int, Task, Outcome]], error: StoreError) -> StoreError:
@@ -461,16 +388,16 @@ class RunStore:
             If the other store holds runs of another simulator, version, space or outputs.
         """
         source = other if isinstance(other, RunStore) else RunStore(other)
-        was_open = self._lock is not None and self._lock.is_held
+        was_open = self._database.lock is not None and self._database.lock.is_held
         try:
             theirs, _ = source._known()
             self._open_for_writing(source._meta)
             known, first = self.statuses(), self.next_number()
             added, sessions = 0, {}
             for key, description in source._sessions():
-                sessions[key] = self._commit(lambda c, d=description: _add_session(c, d))  # type: ignore[misc]
+                sessions[key] = self._database.commit(lambda c, d=description: _add_session(c, d))  # type: ignore[misc]
             query = sa.select(theirs).order_by(theirs.c.number)
-            with source._errors(), source._engine.connect() as connection:
+            with source._database.reading() as connection:
                 stream = connection.execution_options(stream_results=True).execute(query)
                 while found := stream.mappings().fetchmany(FETCH_ROWS):
                     better = [
@@ -484,14 +411,14 @@ class RunStore:
         finally:
             if source is not other:
                 source.close()
-            if self._lock is not None and not was_open:
-                self._lock.release()
+            if self._database.lock is not None and not was_open:
+                self._database.lock.release()
 
     def _copy(self, source: RunStore, rows: Sequence[Mapping[str, Any]]) -> None:
         if not rows:
             return
         ids = [row["id"] for row in rows]
-        with source._engine.connect() as connection:
+        with source._database.reading() as connection:
             arrays = [
                 dict(found)
                 for start in range(0, len(ids), 500)
@@ -503,27 +430,15 @@ class RunStore:
         def work(connection: sa.Connection) -> None:
             connection.exec_driver_sql(self._insert_runs(), [tuple(row.values()) for row in rows])
             if arrays:
-                connection.execute(self._upsert(ARRAYS), arrays)
+                connection.execute(self._database.upsert(ARRAYS), arrays)
 
-        self._commit(work)
+        self._database.commit(work)
 
     def _current_session(self, connection: sa.Connection) -> int:
         """The id of this process's entry in the sessions, made with the first runs it stores."""
         if self._session is not None:
             return self._session
         return _add_session(connection, json.dumps(describe_session()))
-
-    def _dialect_insert(self, table: sa.Table[Any]) -> Any:
-        return postgresql.insert(table) if self._claims is not None else sqlite.insert(table)
-
-    def _upsert(self, table: sa.Table[Any], keep_done: bool = False) -> Any:
-        statement = self._dialect_insert(table)
-        keys = [column.name for column in table.primary_key]
-        # A run keeps the number that it got first.
-        changed = {c.name: statement.excluded[c.name] for c in table.c if c.name not in (*keys, "number")}
-        done: Any = sa.literal_column("'done'")
-        better = sa.or_(table.c.status != done, statement.excluded.status == done) if keep_done else None
-        return statement.on_conflict_do_update(index_elements=keys, set_=changed, where=better)
 
     # Reading
 
@@ -589,13 +504,13 @@ class RunStore:
         return [json.loads(description) for _, description in self._sessions()]
 
     def _sessions(self) -> list[tuple[int, str]]:
-        with self._errors(), self._engine.connect() as connection:
+        with self._database.reading() as connection:
             rows = connection.execute(sa.select(SESSIONS.c.id, SESSIONS.c.description).order_by(SESSIONS.c.id))
             return [(int(key), str(description)) for key, description in rows]
 
     def _read_columns(self, query: Any) -> dict[str, list[Any]]:
         """A query's answer by column; rows are turned as they come, since tuples of a million runs fill the memory."""
-        with self._errors(), self._engine.connect() as connection:
+        with self._database.reading() as connection:
             result = connection.execution_options(stream_results=True).execute(query)
             names = list(result.keys())
             parts: list[list[Any]] = [[] for _ in names]
@@ -610,7 +525,7 @@ class RunStore:
         if not series:
             return out
         place = {key: row for row, key in enumerate(ids)}
-        with self._errors(), self._engine.connect() as connection:
+        with self._database.reading() as connection:
             for row in connection.execution_options(stream_results=True).execute(sa.select(ARRAYS)):
                 if row.run_id in place and row.output in out:
                     array = np.frombuffer(row.data, dtype=row.dtype).reshape(json.loads(row.shape))

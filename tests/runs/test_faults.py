@@ -339,7 +339,7 @@ def test_a_truncated_log_loses_its_end_only(tmp_path, kept):
     os.truncate(log, int(size * kept))
     store = sg.RunStore(tmp_path / "runs.db")
     before = 0 if store.is_empty else len(store.runs())
-    with store._engine.connect() as connection:
+    with store._database.engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
     store.close()
     begun = len((tmp_path / "count.txt").read_text().splitlines())

@@ -78,7 +78,7 @@ def test_two_processes_share_a_study_without_running_a_point_twice(postgresql, t
     stored = sg.RunStore(url)
     assert stored.runs().counts["done"] == 120
     assert len(stored.sessions()) == 2
-    with stored._engine.connect() as connection:
+    with stored._database.engine.connect() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM claims").scalar() == 0
 
 
@@ -91,7 +91,7 @@ def test_faults_a_process_that_dies_leaves_its_points_to_the_others(postgresql, 
     process.communicate()
     stored = len(sg.RunStore(url).runs())
     assert 0 < stored < 120
-    with sg.RunStore(url)._engine.begin() as connection:
+    with sg.RunStore(url)._database.engine.begin() as connection:
         held = connection.exec_driver_sql("SELECT count(*) FROM claims").scalar()
         assert held > 0
         # A minute passes.

@@ -172,7 +172,7 @@ def test_a_store_of_a_newer_version_is_refused(tmp_path):
 @pytest.mark.parametrize("prefix", ["", "sqlite:///"])
 def test_commits_survive_on_disk_in_full_synchronous_mode(tmp_path, prefix):
     store = sg.RunStore(f"{prefix}{tmp_path / 'runs.db'}")
-    with store._engine.connect() as connection:
+    with store._database.engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2  # FULL
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
 
