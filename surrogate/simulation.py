@@ -402,7 +402,17 @@ def checked_answer(outputs: Sequence[Output], answer: Any) -> dict[str, Any]:
 
 
 def available_simulators() -> dict[str, importlib.metadata.EntryPoint]:
-    """Installed simulators by name, from the entry point group ``surrogate.simulators``."""
+    """Installed simulators by name, from the entry point group ``surrogate.simulators``.
+
+    Returns
+    -------
+    dict of str to EntryPoint
+
+    Examples
+    --------
+    >>> "smart_grid" in available_simulators()
+    True
+    """
     found = importlib.metadata.entry_points(group=ENTRY_POINT_GROUP)
     return {point.name: point for point in sorted(found, key=lambda point: point.name)}
 

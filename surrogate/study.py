@@ -215,12 +215,29 @@ class Finished:
 
 
 def load_study(path: str | Path) -> Study:
-    """Read and check a study file.
+    r"""Read and check a study file.
+
+    Parameters
+    ----------
+    path : str or Path
+        Of a TOML file.
+
+    Returns
+    -------
+    Study
 
     Raises
     ------
     StudyError
         With every problem of the file at once, each with its place.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> file = Path(tempfile.mkdtemp()) / "study.toml"
+    >>> _ = file.write_text("[simulator]\nuse = 'lake'\n[design]\nsampler = 'sobol'\nn = 64\n")
+    >>> load_study(file).simulator.name
+    'lake'
     """
     file = Path(path)
     try:
@@ -399,6 +416,10 @@ def run_study(study: Study, *, rerun_failures: bool = False, progress: bool | No
     progress : bool, optional
         Whether to show progress; by default on a terminal.
 
+    Returns
+    -------
+    Finished
+
     Raises
     ------
     SurrogateError
@@ -422,7 +443,21 @@ def run_study(study: Study, *, rerun_failures: bool = False, progress: bool | No
 
 
 def report_study(study: Study) -> Finished:
-    """Learn and report from the runs that the store holds, without running anything."""
+    """Learn and report from the runs that the store holds, without running anything.
+
+    Parameters
+    ----------
+    study : Study
+
+    Returns
+    -------
+    Finished
+
+    Raises
+    ------
+    SurrogateError
+        If the store cannot be used, or holds no runs.
+    """
     with RunStore(study.store) as store:
         return _learn_and_report(study, store.runs(), may_run=False)
 

@@ -227,6 +227,11 @@ def interpretability(box: Box, influential: Iterable[str] | None = None) -> dict
     dict
         ``n_restricted``: inputs with limits; with `influential` also ``n_irrelevant``: those with limits that do not
         matter.
+
+    Examples
+    --------
+    >>> interpretability(Box({"a": (0.2, np.inf), "b": (-np.inf, 3.0)}), influential=["a"])
+    {'n_restricted': 2, 'n_irrelevant': 1}
     """
     out = {"n_restricted": len(box.limits)}
     if influential is not None:

@@ -117,6 +117,14 @@ def held_out_quality(
         Rows ``coverage``, ``density``, ``mass``; columns ``found`` (on the runs that a box was found with, mean over
         the parts), ``held_out``, ``low``, ``high``. The interval is that of a share of all runs, as of
         :func:`quality_intervals`; that the boxes of the parts differ is not in it.
+
+    Examples
+    --------
+    >>> from surrogate.boxes.prim import Prim
+    >>> X = pd.DataFrame(np.random.default_rng(0).random((400, 3)), columns=["a", "b", "c"])
+    >>> y = (X["a"] > 0.6) & (X["b"] < 0.5)
+    >>> bool(held_out_quality(Prim(), X, y).loc["density", "held_out"] > 0.8)
+    True
     """
     y = np.asarray(of_interest, dtype=float)
     inside = np.zeros(len(y), dtype=bool)
@@ -144,7 +152,8 @@ class Resampled:
     ----------
     frequencies : DataFrame
         By input, the share of the draws whose box restricts it: column ``coverage`` for the box of each draw's
-        trajectory nearest in coverage to the one reported, ``density`` for that nearest in density.
+        trajectory nearest in coverage to the one reported (of several the densest), ``density`` for that nearest in
+        density (of several the one of the largest coverage).
     limits : DataFrame
         By input and side (``low``, ``high``) that the best box limits by a number: ``limit``, and between which values
         (``from``, ``to``) the limits of the draws' boxes nearest in coverage lie, where they have one; ``share`` of
@@ -193,6 +202,18 @@ def resample(
     ----------
     .. [1] B. P. Bryant, R. J. Lempert, "Thinking inside the box: A participatory, computer-assisted approach to
        scenario discovery", Technological Forecasting and Social Change 77(1), 2010, section 3.3.
+
+    Examples
+    --------
+    >>> from surrogate.boxes.prim import Prim
+    >>> X = pd.DataFrame(np.random.default_rng(0).random((400, 3)), columns=["a", "b", "c"])
+    >>> y = (X["a"] > 0.6) & (X["b"] < 0.5)
+    >>> resample(Prim().fit(X, y), X, y, n=5, rng=0).frequencies
+           coverage  density
+    input
+    a           1.0      1.0
+    b           1.0      1.0
+    c           0.0      0.0
     """
     if not 0 < share < 1:
         raise ValueError(f"share must lie between 0 and 1, got {share}")
@@ -208,9 +229,10 @@ def resample(
                 boxes.append(Box({}))
             continue
         part = clone(finder).fit(_rows(X, rows), y[rows], space=space)
-        for measure, boxes in near.items():
-            distance = (part.trajectory_[measure] - reported[measure]).abs().to_numpy()
-            boxes.append(part.boxes_[int(distance.argmin())])
+        for measure, other in (("coverage", "density"), ("density", "coverage")):
+            distance = (part.trajectory_[measure] - reported[measure]).abs()
+            # Many boxes may be as near: all that cut off no run of interest have the whole coverage.
+            near[measure].append(part.boxes_[int(np.lexsort((-part.trajectory_[other], distance))[0])])
     names = pd.Index(finder.feature_names_in_, name="input")
     frequencies = pd.DataFrame(
         {

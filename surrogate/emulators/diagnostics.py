@@ -201,6 +201,14 @@ def leave_one_out_table(emulator: LeavesOneOut, actual: Any) -> pd.DataFrame:
     DataFrame
         Columns ``actual``, ``mean``, ``std``, ``low``, ``high`` (the 95% interval), ``residual`` (standardised: actual
         minus mean, over std); the index of `actual`.
+
+    Examples
+    --------
+    >>> from surrogate.emulators.gp.gaussian_process import GaussianProcess
+    >>> x = np.linspace(0, 1, 8)[:, None]
+    >>> table = leave_one_out_table(GaussianProcess().fit(x, x[:, 0] ** 2), x[:, 0] ** 2)
+    >>> bool((table["residual"].abs() < 5).all())
+    True
     """
     mean, std = emulator.leave_one_out()
     index = actual.index if isinstance(actual, pd.Series) else pd.RangeIndex(len(mean))

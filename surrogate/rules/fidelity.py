@@ -55,10 +55,22 @@ def fidelity(teacher: Any, student: Any, X: Any, *, logits: bool = False) -> flo
 def fidelity_by_class(teacher: Any, student: Any, X: Any, *, logits: bool = False) -> pd.DataFrame:
     """What the student says where the teacher says a class.
 
+    Parameters
+    ----------
+    teacher, student, X, logits
+        As for :func:`fidelity`.
+
     Returns
     -------
     DataFrame of shape (k, k)
         Numbers of points; rows are the teacher's classes, columns the student's.
+
+    Examples
+    --------
+    >>> X = np.linspace(0, 1, 9)[:, None]
+    >>> fidelity_by_class(lambda X: X[:, 0] > 0.5, lambda X: X[:, 0] > 0.75, X).to_numpy()
+    array([[5, 0],
+           [2, 2]])
     """
     asked, classes = _answers(teacher, X, logits)
     told, others = _answers(student, X)
@@ -98,6 +110,13 @@ def student_quality(
         ``balanced_accuracy`` and ``teacher_accuracy``, of numbers ``r2`` and ``teacher_r2``; and if rules can be read
         off the student ``n_rules``, ``n_conditions``, ``n_features`` (inputs used) and ``path_length`` (mean number of
         conditions of the rule that decides).
+
+    Examples
+    --------
+    >>> X = np.linspace(0, 1, 9)[:, None]
+    >>> found = student_quality(lambda X: X[:, 0] > 0.5, lambda X: X[:, 0] > 0.75, X, X[:, 0] > 0.4)
+    >>> round(found["fidelity"], 2), round(found["accuracy"], 2)
+    (0.78, 0.67)
     """
     asked, classes = _answers(teacher, X)
     told, _ = _answers(student, X)
@@ -143,6 +162,17 @@ def stability(chain: Any, X: Any, y: Any, X_new: Any, *, seeds: Any = range(5)) 
     dict
         ``agreement``: mean share of points for which two students say the same; ``overlap``: mean Jaccard index of the
         sets of (input, threshold to two digits) in the rules of two students, NaN where no rules can be read.
+
+    Examples
+    --------
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> from surrogate.transfer.chain import Metamorphosis
+    >>> from surrogate.transfer.generators.noise import Noise
+    >>> X = np.random.default_rng(0).normal(size=(100, 2))
+    >>> chain = Metamorphosis(GaussianNB(), Noise(), DecisionTreeClassifier(max_depth=1), n_new=2000)
+    >>> bool(stability(chain, X, X[:, 0] > 0, X)["agreement"] > 0.9)
+    True
     """
     students = [clone(chain).set_params(rng=seed).fit(X, y) for seed in seeds]
     if len(students) < 2:

@@ -80,6 +80,19 @@ def fidelity_curve(chain: Any, X: Any, y: Any = None, *, sizes: Sequence[int] = 
     ------
     ValueError
         If the student has no size, or the chain kept no transfer set.
+
+    Examples
+    --------
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> from surrogate.transfer.chain import Metamorphosis
+    >>> from surrogate.transfer.generators.noise import Noise
+    >>> X = np.random.default_rng(0).normal(size=(200, 2))
+    >>> student = DecisionTreeClassifier(max_leaf_nodes=4, random_state=0)
+    >>> chain = Metamorphosis(GaussianNB(), Noise(), student, n_new=2000, rng=0).fit(X[:100], X[:100].sum(axis=1) > 0)
+    >>> curve = fidelity_curve(chain, X[100:], sizes=(2, 16))
+    >>> bool(curve.loc[16, "fidelity"] > curve.loc[2, "fidelity"])
+    True
     """
     student = chain.student
     parameter = next((p for p in SIZE_PARAMETERS if p in student.get_params()), None)
@@ -145,6 +158,18 @@ def summarise_student(
     Returns
     -------
     StudentSummary
+
+    Examples
+    --------
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> from surrogate.transfer.chain import Metamorphosis
+    >>> from surrogate.transfer.generators.noise import Noise
+    >>> X = np.random.default_rng(0).normal(size=(200, 2))
+    >>> student = DecisionTreeClassifier(max_leaf_nodes=4, random_state=0)
+    >>> chain = Metamorphosis(GaussianNB(), Noise(), student, n_new=2000, rng=0).fit(X[:100], X[:100].sum(axis=1) > 0)
+    >>> summarise_student(chain, X[100:], sizes=()).quality["n_rules"]
+    4.0
     """
     teacher = chain.teacher_
     quality = student_quality(teacher, chain, X, y)

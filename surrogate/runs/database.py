@@ -7,7 +7,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -112,26 +112,30 @@ class Database:
             self.lock.release()
 
     @contextmanager
-    def errors(self) -> Iterator[None]:
-        """What the driver raises becomes a StoreError."""
+    def reading(self) -> Iterator[sa.Connection]:
+        """A connection to read with, for what is not to begin anew if the server goes away."""
         try:
-            yield
+            with self.engine.connect() as connection:
+                yield connection
         except DBAPIError as error:
             raise self._told(error) from error
 
-    @contextmanager
-    def reading(self) -> Iterator[sa.Connection]:
-        """A connection to read with."""
-        with self.errors(), self.engine.connect() as connection:
-            yield connection
+    def read(self, work: Callable[[sa.Connection], _T]) -> _T:
+        """Do `work`, which only reads; if a server is away, again when it is back."""
+        return self._until_back(self.engine.connect, work)
 
     def commit(self, work: Callable[[sa.Connection], _T]) -> _T:
         """Do `work` in one transaction; if a server is away, again when it is back."""
+        return self._until_back(self.engine.begin, work)
+
+    def _until_back(
+        self, connect: Callable[[], AbstractContextManager[sa.Connection]], work: Callable[[sa.Connection], _T]
+    ) -> _T:
         until = time.monotonic() + RECONNECT_SECONDS
         pause = 0.1
         while True:
             try:
-                with self.engine.begin() as connection:
+                with connect() as connection:
                     return work(connection)
             except DBAPIError as error:
                 is_away = self.is_server and (error.connection_invalidated or isinstance(error, OperationalError))

@@ -92,8 +92,7 @@ class RunStore:
         self._session: int | None = None
         self._insert: str | None = None
         self._claims = Claims(self._database.commit) if self._database.is_server else None
-        with self._database.errors():
-            self._read_study()
+        self._read_study()
 
     # Opening and closing
 
@@ -121,13 +120,14 @@ class RunStore:
     # The study
 
     def _read_study(self) -> None:
-        if not sa.inspect(self._database.engine).has_table("study"):
-            return
-        try:
-            with self._database.engine.connect() as connection:
+        # Not asked again and again: a wrong address is told at once.
+        with self._database.reading() as connection:
+            if not sa.inspect(connection).has_table("study"):
+                return
+            try:
                 found = {key: json.loads(value) for key, value in connection.execute(sa.select(STUDY))}
-        except (OperationalError, ValueError) as error:
-            raise StoreError(f"{self.target} has a table 'study', but it is no run store: {error}") from error
+            except (OperationalError, ValueError) as error:
+                raise StoreError(f"{self.target} has a table 'study', but it is no run store: {error}") from error
         if not found:
             return
         if found["schema"] > SCHEMA_VERSION:
@@ -239,14 +239,12 @@ class RunStore:
         query = sa.select(table.c.id, table.c.status)
         if ids is not None:
             query = query.where(table.c.id.in_(ids))
-        with self._database.reading() as connection:
-            return {str(key): str(status) for key, status in connection.execute(query)}
+        return self._database.read(lambda c: {str(key): str(status) for key, status in c.execute(query)})
 
     def next_number(self) -> int:
         """The number that the next new run gets; runs are numbered in the order of their designs."""
         table, _ = self._known()
-        with self._database.reading() as connection:
-            last = connection.execute(sa.select(sa.func.max(table.c.number))).scalar()
+        last = self._database.read(lambda c: c.execute(sa.select(sa.func.max(table.c.number))).scalar())
         return 0 if last is None else int(last) + 1
 
     def claim(self, ids: Sequence[str], rerun_failures: bool = False) -> tuple[list[str], list[str]]:
@@ -418,14 +416,8 @@ class RunStore:
         if not rows:
             return
         ids = [row["id"] for row in rows]
-        with source._database.reading() as connection:
-            arrays = [
-                dict(found)
-                for start in range(0, len(ids), 500)
-                for found in connection.execute(
-                    sa.select(ARRAYS).where(ARRAYS.c.run_id.in_(ids[start : start + 500]))
-                ).mappings()
-            ]
+        parts = [sa.select(ARRAYS).where(ARRAYS.c.run_id.in_(ids[at : at + 500])) for at in range(0, len(ids), 500)]
+        arrays = source._database.read(lambda c: [dict(row) for part in parts for row in c.execute(part).mappings()])
 
         def work(connection: sa.Connection) -> None:
             connection.exec_driver_sql(self._insert_runs(), [tuple(row.values()) for row in rows])
@@ -504,20 +496,22 @@ class RunStore:
         return [json.loads(description) for _, description in self._sessions()]
 
     def _sessions(self) -> list[tuple[int, str]]:
-        with self._database.reading() as connection:
-            rows = connection.execute(sa.select(SESSIONS.c.id, SESSIONS.c.description).order_by(SESSIONS.c.id))
-            return [(int(key), str(description)) for key, description in rows]
+        query = sa.select(SESSIONS.c.id, SESSIONS.c.description).order_by(SESSIONS.c.id)
+        return self._database.read(lambda c: [(int(key), str(description)) for key, description in c.execute(query)])
 
     def _read_columns(self, query: Any) -> dict[str, list[Any]]:
         """A query's answer by column; rows are turned as they come, since tuples of a million runs fill the memory."""
-        with self._database.reading() as connection:
+
+        def work(connection: sa.Connection) -> dict[str, list[Any]]:
             result = connection.execution_options(stream_results=True).execute(query)
             names = list(result.keys())
             parts: list[list[Any]] = [[] for _ in names]
             while rows := result.fetchmany(FETCH_ROWS):
                 for part, values in zip(parts, zip(*rows, strict=True), strict=True):
                     part.extend(values)
-        return dict(zip(names, parts, strict=True))
+            return dict(zip(names, parts, strict=True))
+
+        return self._database.read(work)
 
     def _read_arrays(self, ids: Sequence[str]) -> dict[str, list[Any]]:
         series = [str(output) for output in self._outputs if isinstance(output, Series)]
@@ -525,11 +519,14 @@ class RunStore:
         if not series:
             return out
         place = {key: row for row, key in enumerate(ids)}
-        with self._database.reading() as connection:
+
+        def work(connection: sa.Connection) -> None:
             for row in connection.execution_options(stream_results=True).execute(sa.select(ARRAYS)):
                 if row.run_id in place and row.output in out:
                     array = np.frombuffer(row.data, dtype=row.dtype).reshape(json.loads(row.shape))
                     out[row.output][place[row.run_id]] = array
+
+        self._database.read(work)
         return out
 
 

@@ -117,6 +117,29 @@ def test_faults_a_server_that_is_restarted_loses_nothing(postgresql, tmp_path):
     assert len((tmp_path / "count.txt").read_text().splitlines()) == 120
 
 
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda store: store.statuses(),
+        lambda store: store.statuses(list(store.statuses())[:2]),
+        lambda store: store.next_number(),
+        lambda store: store.sessions(),
+        lambda store: store.claim(list(store.statuses())),
+        lambda store: store.runs().table.to_dict(),
+        lambda store: store.runs().series("wave").to_dict(),
+    ],
+    ids=["statuses", "some statuses", "next number", "sessions", "claim", "table", "series"],
+)
+def test_faults_a_server_that_is_restarted_is_read_again(postgresql, read):
+    url = postgresql.new_database()
+    sg.run(sims.misbehaving, [{"x": 0.5, "mode": "ok"}, {"x": 0.7, "mode": "ok"}], store=url, n_jobs=0)
+    store = sg.RunStore(url)
+    before = read(store)
+    postgresql.stop()
+    threading.Timer(0.3, postgresql.start).start()
+    assert read(store) == before
+
+
 def test_a_server_that_is_not_there_is_told():
     with pytest.raises(sg.StoreError, match=r"(?i)connection.*refused"):
         sg.RunStore("postgresql+psycopg://postgres@127.0.0.1:1/none")
