@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 
 import surrogate as sg
+from surrogate import study
 from surrogate.reports.sections import boxes as boxes_section
+from tests.conftest import REPOSITORY
 from tests.reports.browser import opened
 
 SPACE = sg.Space(
@@ -46,6 +49,34 @@ def written(found, folder):
     return sg.report(folder / "report.html", runs=runs, boxes=prim, of_interest="rate > 1.5")
 
 
+@pytest.fixture(scope="module")
+def smart_grid(tmp_path_factory):
+    """The report of the example's study, and what it was written from."""
+    folder = tmp_path_factory.mktemp("smart_grid")
+    text = (REPOSITORY / "examples" / "smart_grid" / "study.toml").read_text()
+    (folder / "study.toml").write_text(text.replace("\nn = 512\n", "\nn = 256\n"))
+    given = {}
+
+    def noted(path, **parts):
+        given.update(parts)
+        return sg.report(path, **parts)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(study, "report", noted)
+        finished = study.run_study(study.load_study(folder / "study.toml"), progress=False)
+    assert len(finished.runs) == 256
+    return finished.report, given["runs"], given["boxes"]
+
+
+@pytest.fixture(params=["toy", "smart grid"])
+def chosen_from(request, tmp_path):
+    """A report, its runs and the finder of its boxes."""
+    if request.param == "smart grid":
+        return request.getfixturevalue("smart_grid")
+    found = request.getfixturevalue("found")
+    return Path(written(found, tmp_path)), *found
+
+
 def place(page, at):
     """Where a box's dot lies in the window."""
     left, top, width, height = page.value(
@@ -55,30 +86,30 @@ def place(page, at):
 
 
 @needs_chromium
-def test_limits_rule_and_scatters_follow_a_click_and_the_arrow_keys(found, tmp_path):
-    runs, prim = found
-    file = written(found, tmp_path)
-    dots = prim.trajectory_[["coverage", "density"]].to_numpy() / 1.03  # the plot's ends
+def test_limits_rule_and_scatters_follow_a_click_and_the_arrow_keys(chosen_from, tmp_path):
+    file, runs, finder = chosen_from
+    dots = finder.trajectory_[["coverage", "density"]].to_numpy() / 1.03  # the plot's ends
 
     def shows(page, i):
-        box, row = prim.boxes_[i], prim.trajectory_.iloc[i]
-        told = f"Box {i}: coverage {row['coverage']:.0%}, density {row['density']:.0%}, {row['n_inside']:.0f} runs"
+        box, row = finder.boxes_[i], finder.trajectory_.iloc[i]
+        inside = box.contains(runs.inputs)
+        told = f"Box {i}: coverage {row['coverage']:.0%}, density {row['density']:.0%}, {inside.sum()} runs"
         assert page.value(STATUS).startswith(told)
         assert page.value(STATUS).endswith(f". {box.rule()}")
         assert page.value(ROWS) == (list(box.conditions().values()) or ["no limits: every run"])
-        outside = ~box.contains(runs.inputs)
-        assert page.value(FADED) == [[(outside & ~prim.of_interest_).sum(), (outside & prim.of_interest_).sum()]] * 2
+        faded = [(~inside & ~finder.of_interest_).sum(), (~inside & finder.of_interest_).sum()]
+        assert page.value(FADED) == [faded] * 2
         middle = "r => [r.left + r.width / 2, r.top + r.height / 2]"
         ring = page.value(f"({middle})({PLOT}.querySelector('circle').getBoundingClientRect())")
         assert ring == pytest.approx(place(page, dots[i]), abs=0.5)
 
     with opened(file.as_uri(), tmp_path / "profile") as page:
-        shows(page, prim.best_index_)
+        shows(page, finder.best_index_)
         assert page.value(f"{PLOT}.getAttribute('role')") == "slider"
         page.value(f"{PLOT}.scrollIntoView({{block: 'center'}})")
 
-        other = prim.best_index_ // 2
-        assert prim.boxes_[other].rule() != prim.best_.rule()
+        other = finder.best_index_ // 2
+        assert finder.boxes_[other].rule() != finder.best_.rule()
         before = page.value(FRAMES)
         page.click(*place(page, dots[other] + 0.001))
         shows(page, other)
