@@ -55,9 +55,10 @@ from .optimize.result import Optimum
 from .optimize.stopping import regret
 from .reports.page import report
 from .rules.alpa import Alpa
+from .rules.condition import Literal, MofN
 from .rules.extract import extract_rules
 from .rules.fidelity import fidelity, fidelity_by_class, stability, student_quality
-from .rules.rule_list import Literal, MofN, Rule, RuleList
+from .rules.rule_list import Rule, RuleList
 from .rules.summary import StudentSummary, fidelity_curve, summarise_student
 from .rules.tree import BinnedTree
 from .rules.trepan import Trepan

@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from surrogate.errors import did_you_mean
+from surrogate.literals import in_order, sql_literal, sql_name
 
 __all__ = ["Box", "BoxUnion", "Limits"]
 
@@ -117,7 +118,7 @@ class Box:
     def _words(self, name: str, limits: Limits, digits: int) -> str:
         unit = f" {self.units[name]}" if self.units.get(name) else ""
         if isinstance(limits, frozenset):
-            values = _ordered(limits)
+            values = in_order(limits)
             if len(values) == 1:
                 return f"{name} = {values[0]!r}{unit}"
             return f"{name} is one of {', '.join(map(repr, values))}{unit}"
@@ -146,7 +147,7 @@ class Box:
         parts = []
         for name, limits in self.limits.items():
             if isinstance(limits, frozenset):
-                parts.append("(" + " | ".join(f"({name} == {value!r})" for value in _ordered(limits)) + ")")
+                parts.append("(" + " | ".join(f"({name} == {value!r})" for value in in_order(limits)) + ")")
             else:
                 parts += [f"({limits[0]!r} <= {name})"] if math.isfinite(limits[0]) else []
                 parts += [f"({name} <= {limits[1]!r})"] if math.isfinite(limits[1]) else []
@@ -162,9 +163,9 @@ class Box:
         """
         parts = []
         for name, limits in self.limits.items():
-            column = '"' + name.replace('"', '""') + '"'
+            column = sql_name(name)
             if isinstance(limits, frozenset):
-                parts.append(f"{column} IN ({', '.join(map(_sql_literal, _ordered(limits)))})")
+                parts.append(f"{column} IN ({', '.join(map(sql_literal, in_order(limits)))})")
             else:
                 parts += [f"{column} >= {limits[0]!r}"] if math.isfinite(limits[0]) else []
                 parts += [f"{column} <= {limits[1]!r}"] if math.isfinite(limits[1]) else []
@@ -181,7 +182,7 @@ class Box:
         limits: dict[str, Any] = {}
         for name, limit in self.limits.items():
             if isinstance(limit, frozenset):
-                limits[name] = {"values": _ordered(limit)}
+                limits[name] = {"values": in_order(limit)}
             else:
                 low, high = (end if math.isfinite(end) else None for end in limit)
                 limits[name] = {"low": low, "high": high}
@@ -289,16 +290,3 @@ def _length(inputs: pd.DataFrame | Mapping[str, Any] | NDArray[Any]) -> int:
     if isinstance(inputs, Mapping):
         return len(next(iter(inputs.values()), ()))
     return len(inputs)
-
-
-def _ordered(values: Iterable[Any]) -> list[Any]:
-    try:
-        return sorted(values)
-    except TypeError:
-        return sorted(values, key=repr)
-
-
-def _sql_literal(value: Any) -> str:
-    if isinstance(value, bool):
-        return "TRUE" if value else "FALSE"
-    return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else repr(value)

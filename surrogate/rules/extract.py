@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-from surrogate.rules.rule_list import Condition, Literal, Rule, RuleList
+from surrogate.rules.condition import Condition, Literal
+from surrogate.rules.rule_list import Rule, RuleList
 from surrogate.rules.tree import Nodes
 
 __all__ = ["extract_rules"]

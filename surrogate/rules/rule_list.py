@@ -1,10 +1,9 @@
-"""Rules as plain data: conditions, what they predict, and the same in words, Python, SQL and JSON."""
+"""Rules as plain data: what they predict under which conditions; in words, Python, SQL and JSON."""
 
 from __future__ import annotations
 
 import json
-import operator
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,153 +12,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from surrogate.errors import did_you_mean
+from surrogate.literals import python_literal, said, sql_literal
 from surrogate.parameters import plain
+from surrogate.rules.condition import Condition, Literal, MofN, condition_from_dict, in_words
 from surrogate.transfer.table import as_frame
 
-__all__ = ["Literal", "MofN", "Rule", "RuleList"]
+__all__ = ["Rule", "RuleList"]
 
 BoolArray = NDArray[np.bool_]
-
-COMPARE: dict[str, Callable[[Any, Any], Any]] = {
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-    "<": operator.lt,
-}
-OPPOSITE = {"<=": ">", ">": "<=", ">=": "<", "<": ">=", "in": "not in", "not in": "in"}
-
-
-@dataclass(frozen=True)
-class Literal:
-    """One test of one input.
-
-    Attributes
-    ----------
-    feature : str
-    op : {"<=", ">", ">=", "<", "in", "not in"}
-    value : float, or frozenset of values for the last two
-
-    Examples
-    --------
-    >>> test = Literal("delay", ">", 2.5)
-    >>> test.holds(pd.DataFrame({"delay": [1.0, 3.0]})), str(test.negated())
-    (array([False,  True]), 'delay <= 2.5')
-    """
-
-    feature: str
-    op: str
-    value: Any
-
-    def __post_init__(self) -> None:
-        if self.op not in OPPOSITE:
-            raise ValueError(f"op must be one of {', '.join(OPPOSITE)}, got {self.op!r}")
-        if self.op in ("in", "not in"):
-            object.__setattr__(self, "value", frozenset(self.value))
-
-    def __len__(self) -> int:
-        return 1
-
-    @property
-    def literals(self) -> tuple[Literal, ...]:
-        """Itself."""
-        return (self,)
-
-    def negated(self) -> Literal:
-        """The test that holds where this one does not."""
-        return replace(self, op=OPPOSITE[self.op])
-
-    def holds(self, frame: pd.DataFrame) -> BoolArray:
-        """For which rows it holds; a missing value fails every test but "not in"."""
-        column = frame[self.feature]
-        if self.op in COMPARE:
-            return np.asarray(COMPARE[self.op](column.to_numpy(dtype=float, na_value=np.nan), self.value))
-        inside = column.isin(list(self.value)).to_numpy()
-        return inside if self.op == "in" else ~inside
-
-    def __str__(self) -> str:
-        return self.words()
-
-    def words(self, digits: int = 4) -> str:
-        """Readable, numbers rounded to significant digits."""
-        if self.op in COMPARE:
-            return f"{self.feature} {self.op} {_said(float(self.value), digits)}"
-        values = _ordered(self.value)
-        if len(values) == 1:
-            return f"{self.feature} {'=' if self.op == 'in' else '!='} {values[0]!r}"
-        return f"{self.feature} {'is one' if self.op == 'in' else 'is none'} of {', '.join(map(repr, values))}"
-
-    def to_python(self) -> str:
-        """As an expression over a mapping ``row``."""
-        if self.op in COMPARE:
-            return f"row[{self.feature!r}] {self.op} {_python(self.value)}"
-        return f"row[{self.feature!r}] {self.op} ({''.join(_python(v) + ', ' for v in _ordered(self.value))})"
-
-    def to_sql(self) -> str:
-        """As a condition over columns."""
-        column = '"' + self.feature.replace('"', '""') + '"'
-        if self.op in COMPARE:
-            return f"{column} {self.op} {_sql(self.value)}"
-        return f"{column} {self.op.upper()} ({', '.join(map(_sql, _ordered(self.value)))})"
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready."""
-        value = [plain(v) for v in _ordered(self.value)] if isinstance(self.value, frozenset) else plain(self.value)
-        return {"feature": self.feature, "op": self.op, "value": value}
-
-
-@dataclass(frozen=True)
-class MofN:
-    """At least `m` of several tests hold.
-
-    Examples
-    --------
-    >>> test = MofN(2, (Literal("a", ">", 1.0), Literal("b", ">", 1.0), Literal("c", ">", 1.0)))
-    >>> str(test)
-    'at least 2 of (a > 1; b > 1; c > 1)'
-    >>> str(test.negated())
-    'at least 2 of (a <= 1; b <= 1; c <= 1)'
-    """
-
-    m: int
-    literals: tuple[Literal, ...]
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.m <= len(self.literals):
-            raise ValueError(f"m must lie between 1 and the number of tests, got {self.m} of {len(self.literals)}")
-
-    def __len__(self) -> int:
-        return len(self.literals)
-
-    def negated(self) -> MofN:
-        """Fewer than m of n hold: at least n - m + 1 fail."""
-        return MofN(len(self.literals) - self.m + 1, tuple(literal.negated() for literal in self.literals))
-
-    def holds(self, frame: pd.DataFrame) -> BoolArray:
-        """For which rows it holds."""
-        return np.asarray(sum(literal.holds(frame).astype(np.int64) for literal in self.literals) >= self.m)
-
-    def __str__(self) -> str:
-        return self.words()
-
-    def words(self, digits: int = 4) -> str:
-        """Readable, numbers rounded to significant digits."""
-        return f"at least {self.m} of ({'; '.join(literal.words(digits) for literal in self.literals)})"
-
-    def to_python(self) -> str:
-        """As an expression over a mapping ``row``."""
-        return "(" + " + ".join(f"({literal.to_python()})" for literal in self.literals) + f") >= {self.m}"
-
-    def to_sql(self) -> str:
-        """As a condition over columns."""
-        counts = " + ".join(f"CASE WHEN {literal.to_sql()} THEN 1 ELSE 0 END" for literal in self.literals)
-        return f"({counts}) >= {self.m}"
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready."""
-        return {"m": self.m, "of": [literal.to_dict() for literal in self.literals]}
-
-
-Condition = Literal | MofN
 
 
 @dataclass(frozen=True)
@@ -197,7 +57,7 @@ class Rule:
 
     def words(self, digits: int = 4) -> str:
         """The conditions as a sentence; two limits of one input are told as one."""
-        return " and ".join(_intervals(self.conditions, digits)) or "always"
+        return " and ".join(in_words(self.conditions, digits)) or "always"
 
 
 @dataclass(frozen=True, eq=False)
@@ -360,8 +220,8 @@ class RuleList:
         lines = []
         for number, rule in enumerate(self.rules):
             word = "if" if number == 0 or self.exclusive else "else if"
-            lines.append(f"{word} {rule.words(digits)} then {_said(rule.prediction, digits)}")
-        return "\n".join([*lines, f"otherwise {_said(self.default, digits)}"])
+            lines.append(f"{word} {rule.words(digits)} then {said(rule.prediction, digits)}")
+        return "\n".join([*lines, f"otherwise {said(self.default, digits)}"])
 
     def to_python(self, name: str = "predict") -> str:
         """A function of one point, a mapping from input to value, that needs no import; exact to the last digit.
@@ -378,8 +238,8 @@ class RuleList:
         lines = [f"def {name}(row):"]
         for rule in self.rules:
             test = " and ".join(condition.to_python() for condition in rule.conditions) or "True"
-            lines += [f"    if {test}:", f"        return {_python(rule.prediction)}"]
-        return "\n".join([*lines, f"    return {_python(self.default)}"])
+            lines += [f"    if {test}:", f"        return {python_literal(rule.prediction)}"]
+        return "\n".join([*lines, f"    return {python_literal(self.default)}"])
 
     def to_sql(self) -> str:
         """A ``CASE`` expression over columns named like the inputs; exact to the last digit.
@@ -395,8 +255,8 @@ class RuleList:
         lines = ["CASE"]
         for rule in self.rules:
             test = " AND ".join(condition.to_sql() for condition in rule.conditions) or "1 = 1"
-            lines.append(f"  WHEN {test} THEN {_sql(rule.prediction)}")
-        return "\n".join([*lines, f"  ELSE {_sql(self.default)}", "END"])
+            lines.append(f"  WHEN {test} THEN {sql_literal(rule.prediction)}")
+        return "\n".join([*lines, f"  ELSE {sql_literal(self.default)}", "END"])
 
     def to_frame(self, digits: int = 4) -> pd.DataFrame:
         """One row a rule: ``rule``, ``prediction``, ``support``, ``purity``, ``conditions``."""
@@ -441,7 +301,7 @@ class RuleList:
         data = json.loads(text)
         rules = tuple(
             Rule(
-                tuple(_condition(entry) for entry in rule["conditions"]),
+                tuple(condition_from_dict(entry) for entry in rule["conditions"]),
                 rule["prediction"],
                 rule["support"],
                 tuple(rule["probabilities"]),
@@ -511,69 +371,3 @@ class _Simplification:
         )
         # Shortened rules may overlap: from now on their order matters.
         return replace(self.rules, rules=kept, exclusive=False)
-
-
-def _condition(entry: Mapping[str, Any]) -> Condition:
-    if "of" in entry:
-        return MofN(entry["m"], tuple(Literal(x["feature"], x["op"], _value(x["value"])) for x in entry["of"]))
-    return Literal(entry["feature"], entry["op"], _value(entry["value"]))
-
-
-def _value(value: Any) -> Any:
-    return frozenset(value) if isinstance(value, list) else value
-
-
-def _intervals(conditions: tuple[Condition, ...], digits: int) -> list[str]:
-    """Conditions in words, in order; the tightest limits of each input as one."""
-    limits: dict[str, dict[str, Literal]] = {}
-    for c in conditions:
-        if isinstance(c, Literal) and c.op in COMPARE:
-            side = "high" if c.op in ("<=", "<") else "low"
-            known = limits.setdefault(c.feature, {}).get(side)
-            tighter = known is None or (c.value < known.value if side == "high" else c.value > known.value)
-            if tighter or (known is not None and c.value == known.value and c.op in ("<", ">")):
-                limits[c.feature][side] = c
-    out: list[str] = []
-    told: set[str] = set()
-    for c in conditions:
-        if not (isinstance(c, Literal) and c.op in COMPARE):
-            out.append(c.words(digits))
-        elif c.feature not in told:
-            told.add(c.feature)
-            low, high = limits[c.feature].get("low"), limits[c.feature].get("high")
-            if low is None or high is None:
-                out.append((low or high or c).words(digits))
-            else:
-                less = "<" if low.op == ">" else "<="
-                ends = (_said(float(end.value), digits) for end in (low, high))
-                out.append(f"{next(ends)} {less} {c.feature} {high.op} {next(ends)}")
-    return out
-
-
-def _ordered(values: Iterable[Any]) -> list[Any]:
-    try:
-        return sorted(values)
-    except TypeError:
-        return sorted(values, key=repr)
-
-
-def _said(value: Any, digits: int) -> str:
-    value = plain(value)
-    if isinstance(value, float):
-        # What single precision takes for 0 is read as 0.
-        return f"{value if abs(value) > 1e-44 else 0.0:.{digits}g}"
-    return str(value)
-
-
-def _python(value: Any) -> str:
-    value = plain(value)
-    if isinstance(value, float) and not np.isfinite(value):
-        return f"float({str(value)!r})"
-    return repr(value)
-
-
-def _sql(value: Any) -> str:
-    value = plain(value)
-    if isinstance(value, bool):
-        return "TRUE" if value else "FALSE"
-    return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else repr(value)

@@ -16,7 +16,8 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
-from surrogate.rules.rule_list import Condition, Literal, MofN, Rule, RuleList
+from surrogate.rules.condition import Condition, Literal, MofN
+from surrogate.rules.rule_list import Rule, RuleList
 from surrogate.space import Space
 from surrogate.transfer.table import Columns, as_frame
 

@@ -7,13 +7,12 @@ write to. The tables are written with SQLAlchemy Core, so that one code serves b
 from __future__ import annotations
 
 import json
-import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -49,12 +48,6 @@ __all__ = ["RunStore"]
 
 # Rows fetched at a time: bounds the memory that rows take before they become columns.
 FETCH_ROWS = 50_000
-
-# How long a server that does not answer is asked again: a restart takes seconds, and what was finished waits for it.
-RECONNECT_SECONDS = 60.0
-
-_log = logging.getLogger(__name__)
-_T = TypeVar("_T")
 
 
 class RunStore:
