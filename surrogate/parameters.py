@@ -49,6 +49,12 @@ class Parameter(ABC):
 
     Every parameter maps the unit interval onto its values (:meth:`from_unit`, the inverse of its distribution function)
     and back (:meth:`to_unit`); a design needs nothing else of it.
+
+    Examples
+    --------
+    >>> quarters = [0.0, 0.25, 0.5]
+    >>> Real(0, 10).from_unit(quarters).tolist(), Integer(1, 4).from_unit(quarters).tolist()
+    ([0.0, 2.5, 5.0], [1, 2, 3])
     """
 
     kind: ClassVar[str]

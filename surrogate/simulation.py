@@ -200,6 +200,18 @@ class Simulator(Protocol):
     ``batch``
         If positive, a call takes arrays of up to so many points, shape (m,) a parameter (and ``seed``), and returns
         arrays of shape (m,) a scalar and (m, k) a series.
+
+    Examples
+    --------
+    >>> from surrogate.space import Real
+    >>> class Spring:
+    ...     name, version = "spring", "1"
+    ...     space, outputs = Space(force=Real(0, 10, unit="N")), ("stretch",)
+    ...
+    ...     def __call__(self, force):
+    ...         return {"stretch": force / 200.0}
+    >>> isinstance(Spring(), Simulator)
+    True
     """
 
     @property
@@ -214,7 +226,15 @@ class Simulator(Protocol):
 
 
 class FunctionSimulator:
-    """A Python function as a simulator; made by :func:`simulator`. Calling it calls the function."""
+    """A Python function as a simulator; made by :func:`simulator`. Calling it calls the function.
+
+    Examples
+    --------
+    >>> from surrogate.space import Real
+    >>> square = FunctionSimulator(lambda x: {"y": x**2}, Space(x=Real(-1, 1)), ["y"], name="square")
+    >>> square(x=0.5), square.name
+    ({'y': 0.25}, 'square')
+    """
 
     def __init__(
         self,

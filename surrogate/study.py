@@ -146,7 +146,7 @@ OPTIONAL_TABLES = ("emulate", "discover", "sensitivity", "optimize")
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """A checked study file.
+    r"""A checked study file.
 
     Attributes
     ----------
@@ -154,6 +154,15 @@ class Study:
     simulator : Simulator
     settings : mapping of table to mapping of key to value
         Every key of the tables that are there, defaults filled in.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> file = Path(tempfile.mkdtemp()) / "study.toml"
+    >>> _ = file.write_text("[simulator]\nuse = 'lake'\n[design]\nsampler = 'sobol'\nn = 64\n")
+    >>> study = load_study(file)
+    >>> study.settings["run"]["n_jobs"], study.report_path.name
+    (-1, 'report.html')
     """
 
     file: Path
@@ -406,7 +415,7 @@ def _scalar_outputs(simulator: Simulator) -> list[str]:
 
 
 def run_study(study: Study, *, rerun_failures: bool = False, progress: bool | None = None) -> Finished:
-    """Run what is missing in the store, then learn and report.
+    r"""Run what is missing in the store, then learn and report.
 
     Parameters
     ----------
@@ -426,6 +435,15 @@ def run_study(study: Study, *, rerun_failures: bool = False, progress: bool | No
         If the store cannot be used.
     KeyboardInterrupt
         After Ctrl-C; finished runs are stored.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> file = Path(tempfile.mkdtemp()) / "study.toml"
+    >>> _ = file.write_text("[simulator]\nuse = 'lake'\n[design]\nsampler = 'sobol'\nn = 32\n")
+    >>> finished = run_study(load_study(file), progress=False)
+    >>> finished.runs.counts["done"], finished.report.exists()
+    (32, True)
     """
     options = study.settings["run"]
     runs = run(
@@ -443,7 +461,7 @@ def run_study(study: Study, *, rerun_failures: bool = False, progress: bool | No
 
 
 def report_study(study: Study) -> Finished:
-    """Learn and report from the runs that the store holds, without running anything.
+    r"""Learn and report from the runs that the store holds, without running anything.
 
     Parameters
     ----------
@@ -457,6 +475,15 @@ def report_study(study: Study) -> Finished:
     ------
     SurrogateError
         If the store cannot be used, or holds no runs.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> file = Path(tempfile.mkdtemp()) / "study.toml"
+    >>> _ = file.write_text("[simulator]\nuse = 'lake'\n[design]\nsampler = 'sobol'\nn = 32\n")
+    >>> _ = run_study(load_study(file), progress=False)
+    >>> report_study(load_study(file)).report.name
+    'report.html'
     """
     with RunStore(study.store) as store:
         return _learn_and_report(study, store.runs(), may_run=False)

@@ -24,6 +24,9 @@ def test_every_public_name_is_there_and_told():
         found = getattr(sg, name)
         assert found.__doc__, name
         assert name in dir(sg)
+        is_error = isinstance(found, type) and issubclass(found, Exception)
+        if callable(found) and not is_error:
+            assert ">>>" in found.__doc__, f"{name} shows no example"
 
 
 def test_names_are_sorted_and_stand_twice_in_the_stub():

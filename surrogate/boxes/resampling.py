@@ -160,6 +160,16 @@ class Resampled:
         the draws have.
     boxes : tuple of Box
         Those nearest in coverage.
+
+    Examples
+    --------
+    >>> from surrogate.boxes.prim import Prim
+    >>> X = pd.DataFrame(np.random.default_rng(0).random((400, 2)), columns=["a", "b"])
+    >>> told = resample(Prim().fit(X, X["a"] > 0.6), X, X["a"] > 0.6, n=5)
+    >>> told.limits.round(2)
+                limit  from    to  share
+    input side
+    a     low    0.61  0.59  0.61    1.0
     """
 
     frequencies: pd.DataFrame

@@ -73,6 +73,11 @@ class FMUSimulator:
         If FMPy is not installed.
     ValueError
         If the file is no FMU, a variable is not in it or cannot take the parameter's values, or times do not fit.
+
+    Examples
+    --------
+    >>> height = Series("h", at=[0.0, 1.0, 2.0], coordinate="time", coordinate_unit="s")
+    >>> ball = FMUSimulator("ball.fmu", space=Space(e=Real(0.5, 0.9)), outputs=[height])  # doctest: +SKIP
     """
 
     def __init__(

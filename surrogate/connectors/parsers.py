@@ -41,6 +41,11 @@ class CommandResult:
         Negative for a signal.
     placed : mapping of str to int
         Files that lay in the working directory before, and when they were last changed then (ns).
+
+    Examples
+    --------
+    >>> def lines(result: CommandResult) -> int:
+    ...     return len(result.stdout.read_text().splitlines())
     """
 
     folder: Path

@@ -63,6 +63,17 @@ class UMBridgeSimulator:
     but that of :func:`surrogate.run`; a server goes on with an evaluation that nobody waits for.
 
     Gradients and other derivatives of the protocol are not used.
+
+    Examples
+    --------
+    >>> from surrogate.connectors.umbridge_server import UMBridgeServer
+    >>> from surrogate.simulation import load_simulator
+    >>> borehole = load_simulator("borehole")
+    >>> with UMBridgeServer(borehole, port=0) as server:
+    ...     remote = UMBridgeSimulator(server.url, "borehole", space=borehole.space, outputs=borehole.outputs)
+    ...     point = borehole.space.from_unit([[0.5] * 8]).iloc[0].to_dict()
+    ...     remote(**point) == borehole(**point)
+    True
     """
 
     def __init__(

@@ -55,6 +55,10 @@ def serve_umbridge(
 
     On Ctrl-C or SIGTERM the evaluations in hand are ended, then this returns; a second one does not wait for them. To
     serve in the background, as in a notebook, use :class:`surrogate.UMBridgeServer`.
+
+    Examples
+    --------
+    >>> serve_umbridge(load_simulator("lake"), port=4242)  # doctest: +SKIP
     """
     with UMBridgeServer(simulators, port=port, host=host, n_jobs=n_jobs) as server, _signals() as stopped:
         logger.info("serving %s at %s", ", ".join(server.models), server.url)

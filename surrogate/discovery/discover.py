@@ -60,6 +60,13 @@ class Discovery:
         Whether coverage and density had settled.
     message : str
         Why it ended, and what a reader must know.
+
+    Examples
+    --------
+    >>> from surrogate.simulation import load_simulator
+    >>> found = discover(load_simulator("ishigami"), "value > 8", budget=40, n_jobs=0, rng=0)
+    >>> len(found.runs), found.intervals.index.tolist()
+    (40, ['coverage', 'density'])
     """
 
     runs: Runs

@@ -76,6 +76,17 @@ class Trial:
         Numbers by name, once done.
     error : str
         Why it failed.
+
+    Examples
+    --------
+    >>> from surrogate.space import Real
+    >>> opt = Optimizer(Space(x=Real(-2, 2)), "y", rng=0)
+    >>> trial = opt.ask()[0]
+    >>> trial.step, trial.status
+    ('design', 'pending')
+    >>> opt.tell(trial, {"y": trial.x["x"] ** 2})
+    >>> trial.status
+    'done'
     """
 
     id: int

@@ -48,6 +48,16 @@ class Optimum:
         Id of the front's knee.
     met : dict
         Whether the best run meets each constraint, by its text.
+
+    Examples
+    --------
+    >>> from surrogate.optimize.minimize import minimize
+    >>> from surrogate.simulation import load_simulator
+    >>> best = minimize(load_simulator("ishigami"), "value", budget=25, n_jobs=0, rng=0)
+    >>> sorted(best.x), best.nfev, best.success
+    (['x1', 'x2', 'x3'], 25, True)
+    >>> bool(best.history["best"].iloc[-1] == best.fun)
+    True
     """
 
     space: Space

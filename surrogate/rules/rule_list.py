@@ -35,6 +35,11 @@ class Rule:
         Weight of the training rows that it was made from.
     probabilities : tuple of float
         Shares of the classes among them; empty for numbers.
+
+    Examples
+    --------
+    >>> Rule((Literal("x", ">", 0.5), Literal("x", "<=", 0.9)), "up").words()
+    '0.5 < x <= 0.9'
     """
 
     conditions: tuple[Condition, ...]

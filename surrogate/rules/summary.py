@@ -45,6 +45,19 @@ class StudentSummary:
     by_rule : DataFrame
         One row a rule and one for the default: ``rule``, ``prediction``, ``points``, ``fidelity``, ``teacher says``
         (what the teacher says most often where it disagrees), the least faithful first.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> from surrogate.transfer.chain import Metamorphosis
+    >>> from surrogate.transfer.generators.noise import Noise
+    >>> X = np.random.default_rng(0).normal(size=(200, 2))
+    >>> student = DecisionTreeClassifier(max_leaf_nodes=2, random_state=0)
+    >>> chain = Metamorphosis(LogisticRegression(), Noise(), student, n_new=1000, rng=0).fit(X, X[:, 0] > 0)
+    >>> told = summarise_student(chain, X, sizes=())
+    >>> told.teacher, told.n_transfer, len(told.rules)
+    ('LogisticRegression', 1000, 1)
     """
 
     teacher: str

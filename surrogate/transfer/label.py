@@ -45,6 +45,14 @@ class TransferSet:
         Of each class, where soft labels were asked for.
     classes : array of shape (k,), optional
         None if the answers are numbers.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> teacher = LogisticRegression().fit([[0.0], [1.0]], ["off", "on"])
+    >>> told = label(teacher, np.array([[0.2], [0.9]]), labels="soft")
+    >>> told.y.tolist(), told.probabilities.shape
+    (['off', 'on'], (2, 2))
     """
 
     X: Any

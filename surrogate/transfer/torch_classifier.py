@@ -54,6 +54,12 @@ class TorchClassifier(ClassifierMixin, BaseEstimator):
     References
     ----------
     .. [1] G. Hinton, O. Vinyals, J. Dean, "Distilling the Knowledge in a Neural Network", arXiv:1503.02531, 2015.
+
+    Examples
+    --------
+    >>> student = TorchClassifier(lambda k: torch.nn.Linear(64, k), scale=1 / 16, epochs=5)  # doctest: +SKIP
+    >>> student.fit(digits.data, digits.target).n_parameters_  # doctest: +SKIP
+    650
     """
 
     soft_labels = True  # y may be probabilities
