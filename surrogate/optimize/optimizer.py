@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -45,6 +45,9 @@ LAST_EXPLOITS = 2
 # probability that is asked for rises by the second, up to the third, and the likelier success counts that much more.
 LEAST_SUCCESS, STRICTER, MOST_SUCCESS = 0.4, 0.1, 0.8
 CAUTION, LAST_RUNS = 8.0, 8
+
+# Logarithm of the probability beyond which a constraint is believed to be met.
+LIKELY = float(np.log(0.5))
 
 # How much further than the worst point of the front the reference lies, as a share of the front's range.
 BEYOND_FRONT = 0.1
@@ -110,14 +113,9 @@ class _Beliefs:
     around: FloatArray  # the best runs' positions, best first
 
     def believing(self, z: FloatArray) -> _Beliefs:
-        """With runs at columns `z` as if they had come out as predicted."""
-        return _Beliefs(
-            [surface.believing(z) for surface in self.objectives],
-            [surface.believing(z) for surface in self.constraints],
-            self.success,
-            self.front,
-            self.around,
-        )
+        """With models as if runs at columns `z` had come out as predicted."""
+        objectives = [surface.believing(z) for surface in self.objectives]
+        return replace(self, objectives=objectives, constraints=[surface.believing(z) for surface in self.constraints])
 
 
 class Optimizer:
@@ -246,7 +244,7 @@ class Optimizer:
         beliefs = self._beliefs(done)
         pending = [t for t in self.trials if t.status == "pending"]
         if pending:
-            beliefs = beliefs.believing(self._columns(pending))
+            beliefs = self._believing(beliefs, self._columns(pending))
         search = Search(self._encoding, self._known(0), rng, self._levels.columns(0))
         kind, point = self._step(beliefs, search, batch=len(pending))
         if point is None:
@@ -323,8 +321,24 @@ class Optimizer:
         missed: FloatArray = np.maximum(self.goals.excesses(exploited[-LAST_EXPLOITS:]), 0.0)
         return np.asarray(missed.max(axis=0, initial=0.0))
 
-    def _feasibility(self, beliefs: _Beliefs) -> list[Term]:
-        """Logarithms of the probabilities that constraints are met and that the run succeeds."""
+    def _believing(self, beliefs: _Beliefs, z: FloatArray) -> _Beliefs:
+        """With runs at columns `z` as if they had come out as predicted, the best of them being the best.
+
+        If only finished runs could be the best, what a batch has found already would be looked for again: with four
+        points a batch that costs Hartmann 6 1.6 decades, Goldstein-Price 4.8.
+        """
+        made = beliefs.believing(z)
+        if not len(beliefs.front):
+            return made
+        met = np.ones(len(z), dtype=bool)
+        for term in self._constraints(made):
+            met &= term.values(z) > LIKELY
+        predicted = np.column_stack([surface.predict(z)[0] for surface in made.objectives])[met]
+        front = np.vstack([beliefs.front, predicted])
+        return replace(made, front=front[is_on_front(front)])
+
+    def _constraints(self, beliefs: _Beliefs) -> list[Term]:
+        """Logarithms of the probabilities that constraints are met."""
         terms: list[Term] = []
         for surface, condition in zip(beliefs.constraints, self.goals.constraints, strict=True):
             if condition.operator == "==":
@@ -332,6 +346,11 @@ class Optimizer:
                 terms.append(Inside(surface, float(ends[0]), float(ends[1])))
             else:
                 terms.append(Lower(surface, float(surface.warp.forward(0.0))))
+        return terms
+
+    def _feasibility(self, beliefs: _Beliefs) -> list[Term]:
+        """The same, and that of the run's success."""
+        terms = self._constraints(beliefs)
         if beliefs.success is not None:
             likely = Lower(beliefs.success, float(beliefs.success.warp.forward(0.0)))
             failures = self._last_failures()
