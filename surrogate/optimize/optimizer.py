@@ -256,7 +256,7 @@ class Optimizer:
         return point, kind, level
 
     def _step(self, beliefs: _Beliefs, search: Search, batch: int) -> tuple[str, FloatArray | None]:
-        steps = Steps.after(self._history(), constrained=bool(self.goals.constraints))
+        steps = Steps.after(self._history(), self.space.d, constrained=bool(self.goals.constraints))
         feasibility = self._feasibility(beliefs)
         several = len(self.goals.objectives) > 1
         kind = steps.kind

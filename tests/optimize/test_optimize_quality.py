@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import surrogate as sg
+from surrogate.optimize.steps import Steps
 
 BRANIN = 0.39788735772973816
 SQUARE = sg.Space(a=sg.Real(-5, 10), b=sg.Real(0, 15))
@@ -175,3 +176,34 @@ def test_a_bound_on_the_regret_holds_and_shrinks(rng):
     assert optimizer.regret_bound(0.5) <= optimizer.regret_bound(0.99)
     with pytest.raises(ValueError, match="confidence must lie between 0 and 1, got 95"):
         optimizer.regret_bound(95)
+
+
+def believed(outputs, answer, at, **options):
+    """The front before and after a run at `at` is taken to come out as predicted, in the units of the models."""
+    space = sg.Space(x=sg.Real(0, 1))
+    opt = sg.Optimizer(space, outputs, rng=0, **options)
+    for x in (0.0, 0.2, 0.35, 0.65, 0.8, 1.0):
+        opt.tell({"x": x}, answer(x))
+    beliefs = opt._beliefs(opt.trials)
+    return beliefs, opt._believing(beliefs, np.array([[at]]))
+
+
+def test_what_runs_and_is_believed_to_be_better_counts_as_the_best():
+    before, after = believed("y", lambda x: {"y": (x - 0.5) ** 2}, 0.5)
+    assert before.objectives[0].warp.backward(before.front) == pytest.approx(0.0225)
+    assert before.objectives[0].warp.backward(after.front) == pytest.approx(0.0, abs=2e-3)
+    # Not if it is believed to break a constraint, nor if it is worse.
+    bound = {"constraints": ["g <= 0"]}
+    before, after = believed("y", lambda x: {"y": (x - 0.5) ** 2, "g": 0.4 - abs(x - 0.5) * 2}, 0.5, **bound)
+    np.testing.assert_array_equal(after.front, before.front)
+    before, after = believed("y", lambda x: {"y": (x - 0.5) ** 2}, 0.9)
+    np.testing.assert_array_equal(after.front, before.front)
+    # Of several objectives it joins the front.
+    before, after = believed(["y", "z"], lambda x: {"y": x**2, "z": (x - 1) ** 2}, 0.5)
+    assert len(after.front) == len(before.front) + 1
+
+
+def test_in_many_dimensions_the_neighbourhood_of_the_best_is_searched():
+    history = [("refine", False)] * 10
+    assert {Steps.after(history[:i], 20).kind for i in range(11)} == {"refine", "exploit"}
+    assert "explore" in {Steps.after(history[:i], 6).kind for i in range(11)}
