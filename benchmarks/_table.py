@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pandas as pd
 
+import surrogate
+
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -36,9 +38,11 @@ def environment(packages: Sequence[str]) -> str:
     versions = []
     for package in packages:
         try:
-            versions.append(f"{package} {importlib.metadata.version(package)}")
+            version = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
-            versions.append(f"{package} not installed")
+            # This framework may be run from a checkout.
+            version = surrogate.__version__ if package == "surrogate-learn" else "not installed"
+        versions.append(f"{package} {version}")
     return (
         f"{datetime.date.today():%Y-%m-%d}, {cpu}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the end, "
         f"Python {platform.python_version()}; {', '.join(versions)}."

@@ -272,7 +272,7 @@ def draw(result: dict[str, Any], digits: Digits, warp: Warp, out: Path) -> None:
     warped[::5] = digits.pool[:4]
     tiles = pooled(warped).reshape(4, 5, 14, 14).transpose(0, 2, 1, 3).reshape(56, 70)
     right.imshow(tiles, cmap="gray_r")
-    right.set_title("an image and four warped copies, as the tree sees them", fontsize=9)
+    right.set_title("images, and four warped copies of each", fontsize=9)
     right.set_axis_off()
     figure.savefig(out, dpi=110)
 
