@@ -27,8 +27,13 @@ SAME_POLISHED = 1e-10
 
 ITERATIONS, PRECISION = 40, 1e-12
 
+# Points that a climb may look at. Where it has come to the means' rounding error it would go on searching its line.
+EVALUATIONS = 80
+
 # What the constraints may miss, in standardised units, for a point to count as predicted feasible.
 SLACK = 1e-6
+# What a rounding error of the means is; of two points the one that misses more than this is the worse.
+ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,19 +77,27 @@ def polish(
     found: list[tuple[float, FloatArray]] = []
     for start in starts:
         problem = _Problem(objective, bounds, search, start)
-        result = scipy_minimize(  # type: ignore[call-overload]  # the stubs know fewer forms of constraints and jac
-            problem.mean,
-            start[climbs],
-            jac=True,
-            method="SLSQP",
-            bounds=list(zip(low[climbs], high[climbs], strict=True)),
-            constraints=problem.constraints(),
-            options={"maxiter": ITERATIONS, "ftol": PRECISION},
-        )
-        x = np.clip(result.x, low[climbs], high[climbs])
+        try:
+            result = scipy_minimize(  # type: ignore[call-overload]  # the stubs know fewer forms of constraints and jac
+                problem.mean,
+                start[climbs],
+                jac=True,
+                method="SLSQP",
+                bounds=list(zip(low[climbs], high[climbs], strict=True)),
+                constraints=problem.constraints(),
+                options={"maxiter": ITERATIONS, "ftol": PRECISION},
+            )
+            end = result.x
+        except _EnoughError:
+            end = problem.best
+        x = np.clip(end, low[climbs], high[climbs])
         if np.isfinite(x).all() and problem.worst(x) <= SLACK:
             found.append((problem.mean(x)[0], search.encoding.snap(problem.whole(x)[None])[0]))
     return min(found, key=lambda one: one[0])[1] if found else None
+
+
+class _EnoughError(Exception):
+    """A climb has looked at as many points as it may."""
 
 
 class _Problem:
@@ -95,6 +108,9 @@ class _Problem:
         self._bounds = bounds
         self._search = search
         self._start = start
+        self._n_evaluated = 0
+        self._best = np.inf, np.inf
+        self.best = start[search.encoding.climbs]
         self._at: FloatArray | None = None
         self._rows: list[tuple[float, FloatArray]] = []
 
@@ -143,4 +159,10 @@ class _Problem:
                     slope = slope - MARGIN * m.std[0] / unsure * m.std_slopes
             rows.append((float(value), encoding.slopes(slope[:, : encoding.n_columns])[0, encoding.climbs]))
         self._at, self._rows = x.copy(), rows
+        self._n_evaluated += 1
+        reached = max(self.worst(x) - ROUNDING, 0.0), rows[0][0]
+        if reached < self._best:
+            self._best, self.best = reached, self._at
+        if self._n_evaluated == EVALUATIONS:
+            raise _EnoughError
         return rows
