@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -88,11 +88,16 @@ class Condition:
 
     def holds(self, values: Any) -> NDArray[np.bool_]:
         """Whether each value meets the condition; NaN does not."""
-        array = np.asarray(values, dtype=float)
+        try:
+            array = np.asarray(values, dtype=float)
+        except (TypeError, ValueError) as error:
+            raise ConditionError(f"condition on {self.name!r}: its values must be numbers ({error})") from None
         return np.asarray(_OPERATORS[self.operator](array, self.value) & ~np.isnan(array))
 
     def __str__(self) -> str:
-        return f"{self.name} {self.operator} {self.value:g}"
+        # As short as it can be read back.
+        short = f"{self.value:g}"
+        return f"{self.name} {self.operator} {short if float(short) == self.value else repr(float(self.value))}"
 
 
 def parse_conditions(
@@ -110,9 +115,14 @@ def parse_conditions(
     if isinstance(conditions, (str, Condition)):
         conditions = [conditions]
     if isinstance(conditions, Mapping):
-        parsed = [Condition.parse(str(text), name) for name, text in conditions.items()]
+        parsed = [
+            replace(text, name=name) if isinstance(text, Condition) else Condition.parse(str(text), name)
+            for name, text in conditions.items()
+        ]
+    elif isinstance(conditions, Iterable):
+        parsed = [c if isinstance(c, Condition) else Condition.parse(str(c)) for c in conditions]
     else:
-        parsed = [c if isinstance(c, Condition) else Condition.parse(c) for c in conditions]
+        raise ConditionError(f"conditions are written as 'lift >= 0.5' or {{'lift': '>= 0.5'}}, got {conditions!r}")
     if not parsed:
         raise ConditionError("at least one condition is needed, got none")
     return tuple(parsed)

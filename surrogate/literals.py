@@ -36,7 +36,7 @@ def said(value: Any, digits: int) -> str:
     value = plain(value)
     if isinstance(value, float):
         # What single precision takes for 0 is read as 0.
-        return f"{value if abs(value) > 1e-44 else 0.0:.{digits}g}"
+        return f"{0.0 if abs(value) <= 1e-44 else value:.{digits}g}"
     return str(value)
 
 
@@ -57,6 +57,11 @@ def python_literal(value: Any) -> str:
 def sql_literal(value: Any) -> str:
     """Exact to the last digit.
 
+    Raises
+    ------
+    ValueError
+        If it is infinite or no number.
+
     Examples
     --------
     >>> sql_literal("it's"), sql_literal(True), sql_literal(0.1)
@@ -65,6 +70,8 @@ def sql_literal(value: Any) -> str:
     value = plain(value)
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"SQL has no way to write {value} that every database reads")
     return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else repr(value)
 
 

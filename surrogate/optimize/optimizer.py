@@ -111,6 +111,7 @@ class _Beliefs:
     success: Surface | None
     front: FloatArray  # of feasible runs, warped, (f, k)
     around: FloatArray  # the best runs' positions, best first
+    memory: dict[str, dict[str, Any]]  # where the next fit of each model begins
 
     def believing(self, z: FloatArray) -> _Beliefs:
         """With models as if runs at columns `z` had come out as predicted."""
@@ -196,7 +197,7 @@ class Optimizer:
                 )
         self.noise = bool(noise)
         self.n_initial = 2 * (space.d + 1) if n_initial is None else n_initial
-        if isinstance(self.n_initial, bool) or not isinstance(self.n_initial, int) or self.n_initial < 2:
+        if isinstance(self.n_initial, bool) or not isinstance(self.n_initial, (int, np.integer)) or self.n_initial < 2:
             raise ValueError(f"n_initial must be a whole number of at least 2, got {n_initial!r}")
         k = len(self.goals.objectives)
         if reference is not None and (len(reference) != k or k == 1):
@@ -242,6 +243,8 @@ class Optimizer:
         # Everything random follows from the seed and the number of the trial.
         rng = np.random.default_rng([self.seed, self._n_asked])
         beliefs = self._beliefs(done)
+        # Only proposals move the start of the next fit: who looks at the best or at the regret changes nothing.
+        self._memory = beliefs.memory
         pending = [t for t in self.trials if t.status == "pending"]
         if pending:
             beliefs = self._believing(beliefs, self._columns(pending))
@@ -349,14 +352,19 @@ class Optimizer:
         return terms
 
     def _feasibility(self, beliefs: _Beliefs) -> list[Term]:
-        """The same, and that of the run's success."""
+        """The same and that of the run's success, which counts more after failures."""
         terms = self._constraints(beliefs)
         if beliefs.success is not None:
-            likely = Lower(beliefs.success, float(beliefs.success.warp.forward(0.0)))
+            likely = self._success(beliefs.success)
             failures = self._last_failures()
             least = min(LEAST_SUCCESS + STRICTER * failures, MOST_SUCCESS)
             terms.append(Cautious(likely, 1.0 + CAUTION * failures, least))
         return terms
+
+    @staticmethod
+    def _success(surface: Surface) -> Term:
+        """Logarithm of the probability that a run succeeds."""
+        return Lower(surface, float(surface.warp.forward(0.0)))
 
     def _last_failures(self) -> int:
         """How many of the last proposals failed.
@@ -368,7 +376,11 @@ class Optimizer:
 
     def _warped_reference(self, beliefs: _Beliefs) -> FloatArray:
         if self._reference is not None:
-            return np.array([s.warp.forward(r) for s, r in zip(beliefs.objectives, self._reference, strict=True)])
+            with np.errstate(invalid="ignore"):
+                given = [s.warp.forward(r) for s, r in zip(beliefs.objectives, self._reference, strict=True)]
+            # Where no run is better than it, it says nothing about where to look (a logarithm may not even reach it).
+            if (beliefs.front < given).all(axis=1).any():
+                return np.array(given)
         low, high = beliefs.front.min(axis=0), beliefs.front.max(axis=0)
         # Of a single point the range is that of standardised outputs.
         width = np.where(high > low, high - low, 1.0)
@@ -416,12 +428,16 @@ class Optimizer:
             rows = np.flatnonzero(true)
             rows = rows[np.argsort(self.goals.violations([outputs[i] for i in rows]), kind="stable")]
         around = rows if len(objectives) > 1 and feasible.any() else rows[:N_BEST]
-        return _Beliefs(objectives, constraints, success, front, positions[around])
+        models = {f"objective {j}": surface for j, surface in enumerate(objectives)}
+        models |= {f"constraint {j}": surface for j, surface in enumerate(constraints)}
+        models |= {} if success is None else {"success": success}
+        memory = {name: surface.memory for name, surface in models.items()}
+        return _Beliefs(objectives, constraints, success, front, positions[around], memory)
 
     def _surface(
         self, name: str, z: FloatArray, y: FloatArray, kind: Any = "objective", *, noise: bool = False
     ) -> Surface:
-        made = fit_surface(
+        return fit_surface(
             z,
             y,
             kind=kind,
@@ -430,8 +446,6 @@ class Optimizer:
             families=FAMILIES if kind == "objective" and not self.goals.is_free else FAMILIES[:1],
             level_columns=range(self._encoding.n_columns, z.shape[1]),
         )
-        self._memory[name] = made.memory
-        return made
 
     def _columns(self, trials: Sequence[Trial]) -> FloatArray:
         z = self._encoding.columns(np.array([t.position for t in trials]))
@@ -654,7 +668,7 @@ class Optimizer:
             score = float(self.goals.scores([best.outputs or {}])[0, 0])
             return predicted_regret(
                 beliefs.objectives[0],
-                self._feasibility(beliefs),
+                [*self._constraints(beliefs), *([] if beliefs.success is None else [self._success(beliefs.success)])],
                 search,
                 beliefs.around,
                 None if self.noise else score,
@@ -704,6 +718,7 @@ class Optimizer:
             raise InvalidInputError(f"proposal {trial.id} is not of this space: {proposal['x']}")
         self._n_drawn = int(proposal["drawn"])
         self._memory = {name: dict(entry) for name, entry in proposal["memory"].items()}
+        self._fitted = None
         return trial
 
 

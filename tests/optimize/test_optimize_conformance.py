@@ -255,3 +255,29 @@ def test_wrong_tells_change_nothing():
     with pytest.raises(ValueError, match="there is no level 1; known: only 0"):
         optimizer.tell({"x": 0.0, "y": 1.0}, good, level=1)
     assert len(optimizer.trials) == 2
+
+
+@pytest.mark.parametrize("noise", [False, True])
+def test_looking_changes_nothing(noise):
+    def positions(look):
+        opt = sg.Optimizer(sg.Space(a=sg.Real(0, 1), b=sg.Real(0, 1)), "y", rng=3, noise=noise)
+        for _ in range(8):
+            for trial in opt.ask(3):
+                opt.tell(trial, {"y": np.sin(9 * trial.x["a"]) + (trial.x["b"] - 0.4) ** 2})
+                if look:
+                    assert opt.best is not None
+                    opt.regret_bound()
+        return [trial.position for trial in opt.trials]
+
+    np.testing.assert_array_equal(positions(look=True), positions(look=False))
+
+
+def test_a_reference_that_nothing_is_better_than_is_no_hindrance():
+    def exponentials(x):
+        return {"p": np.exp(3 * x["z"]), "q": np.exp(3 * x["z"] + x["a"])}
+
+    opt = sg.Optimizer(sg.Space(a=sg.Real(0, 1), z=sg.Real(0, 1)), ["p", "q"], rng=0, reference=[-50, -50])
+    for _ in range(14):
+        trial = opt.ask()[0]
+        opt.tell(trial, exponentials(trial.x))
+    assert max(trial.x["z"] for trial in opt.trials[-5:]) < 0.05
