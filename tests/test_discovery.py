@@ -11,7 +11,7 @@ import pytest
 import surrogate as sg
 from surrogate.cli import main
 from surrogate.discovery.known import Known
-from surrogate.discovery.proposals import distance_to_faces, next_points
+from surrogate.discovery.proposals import _n_exploring, distance_to_faces, next_points
 
 SPACE = sg.Space(a=sg.Real(0, 1), b=sg.Real(10, 20), c=sg.Real(0, 1))
 SMALL = sg.Reds(n_new=4_000)
@@ -171,6 +171,63 @@ def test_failed_runs_are_left_out_and_told():
     assert "only 0 of 12 runs finished" in find(never, budget=12).message
 
 
+@pytest.fixture
+def failing():
+    @sg.simulator(space=SPACE, outputs=["y", "z"], version="1")
+    def failing(a, b, c):
+        if c > 0.7:
+            raise RuntimeError("no convergence")
+        return {"y": a, "z": b}
+
+    return failing
+
+
+def test_intervals_of_stored_runs_rest_on_all_that_finished(failing):
+    runs = sg.run(failing, sg.sobol(SPACE, 64, rng=0), n_jobs=0)
+    found = sg.Discovery.of_runs(runs, ["y < 0.5", "z < 15"], reds=SMALL)
+    assert found.intervals_from == "runs"
+    expected = sg.quality_intervals(found.best_, runs.inputs, found.of_interest_)
+    pd.testing.assert_frame_equal(found.intervals, expected.loc[["coverage", "density"]])
+
+
+@pytest.fixture
+def levels(tmp_path):
+    """A store of a simulator whose cheap level knows nothing."""
+
+    @sg.simulator(space=SPACE, outputs=["y"], version="1", levels={0: 10, 1: 1})
+    def levels(a, b, c, level):
+        return {"y": c if level else a - 0.4}
+
+    with sg.RunStore(tmp_path / "levels.db") as store:
+        sg.run(levels, sg.sobol(SPACE, 64, rng=1), store=store, n_jobs=0, level=1)
+        sg.run(levels, sg.sobol(SPACE, 32, rng=0), store=store, n_jobs=0, level=0)
+    return tmp_path / "levels.db"
+
+
+def test_only_the_truest_level_tells(levels, capsys, tmp_path):
+    with sg.RunStore(levels) as store:
+        found = sg.Discovery.of_runs(store.runs(), "y < 0", reds=QUICK)
+    assert len(found.runs) == len(found.of_interest_) == found.history.index[0] == 32
+    assert found.best_.restricted == ("a",)
+    assert main(["discover", str(levels), "--where", "y < 0", "--output", str(tmp_path / "found.md")]) == 0
+    assert "32 stored runs" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 10])
+def test_every_fifth_run_explores_whatever_the_size_of_a_batch(size):
+    exploring = [_n_exploring(made, size, 0.2) for made in range(20, 20 + 70 * size, size)]
+    assert sum(exploring) >= 70 * size // 5
+    assert sum(exploring) <= 70 * size // 5 + 70 * (size == 3)
+    assert _n_exploring(40, size, 1.0) == size
+
+
+def test_batches_of_one_go_on_with_the_design(corner):
+    found = find(corner, budget=25, first=20, batch=1, stop=False)
+    design = SPACE.to_unit(sg.sobol(SPACE, 25, rng=0).iloc[20:])
+    made = SPACE.to_unit(found.runs.inputs.iloc[20:])
+    assert sum(np.abs(design - place).max(axis=1).min() < 1e-9 for place in made) == 1
+
+
 def test_several_conditions_and_categories():
     space = sg.Space(kind=sg.Categorical(["x", "y", "z"]), size=sg.Integer(1, 50), q=sg.Real(0, 1))
 
@@ -307,3 +364,18 @@ class TestCommand:
         said = capsys.readouterr()
         assert words in said.err
         assert said.out == ""  # nothing was computed
+
+
+def test_a_report_says_what_the_metamodel_expects_and_how_sure_it_is(tmp_path):
+    @sg.simulator(space=sg.Space(a=sg.Real(0, 1), b=sg.Real(0, 1)), outputs=["y"])
+    def corner(a, b):
+        return {"y": a + b}
+
+    runs = sg.run(corner, sg.sobol(corner.space, 64, rng=0), n_jobs=0)
+    found = sg.Discovery.of_runs(runs, "y < 0.6")
+    text = sg.report(tmp_path / "found.md", runs=runs, boxes=found, of_interest="y < 0.6").read_text()
+    inside, labels = found.best_.contains(runs.inputs), found.of_interest_
+    assert f"holds {labels[inside].sum() / labels.sum():.0%} of them" in text
+    assert "a metamodel labelled" in text
+    low, high = found.intervals.loc["density", ["low", "high"]]
+    assert f"({low:.0%} to {high:.0%}): 95% intervals from {found.intervals_from}" in text

@@ -14,13 +14,12 @@ from numpy.typing import NDArray
 from surrogate.boxes.box import Limits
 from surrogate.boxes.finder import BoxFinder, Found, least_weight
 from surrogate.boxes.folds import stratified_folds
-from surrogate.boxes.table import InputTable, Labels, Missing, between
+from surrogate.boxes.table import InputTable, Interval, Labels, Missing, between
 
 __all__ = ["BestInterval", "depths"]
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
-Interval = tuple[float, float] | frozenset[int]
 
 # Boxes as good as the last of the beam stay in it up to this number, and a search ends at the latest this many rounds
 # after every input could have been restricted; both as in the REDS code.
@@ -188,21 +187,11 @@ class _Refining:
         chain = [best]
         while chain[-1].parent is not None:
             chain.append(chain[-1].parent)
-        return [self._named(box) for box in reversed(chain)]
+        return [self.table.named(box.limits) for box in reversed(chain)]
 
     @staticmethod
     def _key(box: _Candidate) -> frozenset[tuple[int, Interval]]:
         return frozenset(box.limits.items())
-
-    def _named(self, box: _Candidate) -> dict[str, Limits]:
-        named: dict[str, Limits] = {}
-        for j in sorted(box.limits):
-            limits = box.limits[j]
-            low, high, allowed = (0.0, 0.0, limits) if isinstance(limits, frozenset) else (*limits, None)
-            found = self.table.limits(j, low, high, allowed)
-            if found is not None:
-                named[self.table.columns[j].name] = found
-        return named
 
     def _refinements(self, box: _Candidate, depth: int) -> list[_Candidate]:
         masks = {j: self._mask(j, limits) for j, limits in box.limits.items()}

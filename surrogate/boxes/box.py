@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import keyword
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -61,6 +62,8 @@ class Box:
                 low, high = (float(end) for end in limits)
                 if not low <= high:
                     raise ValueError(f"box: the limits of {name!r} must be low <= high, got low={low}, high={high}")
+                if low == math.inf or high == -math.inf:
+                    raise ValueError(f"box: no number lies within the limits of {name!r}, got low={low}, high={high}")
                 if math.isfinite(low) or math.isfinite(high):
                     checked[name] = (low, high)
         object.__setattr__(self, "limits", checked)
@@ -79,7 +82,8 @@ class Box:
         Parameters
         ----------
         inputs : DataFrame of shape (n, d), mapping of columns, or array of shape (n, d)
-            Further columns do not matter. An array's columns are x0, x1, ..., as where a finder was fitted to one.
+            Further columns do not matter. An array's columns are x0, x1, ..., as where a finder was fitted to one
+            without a space.
 
         Returns
         -------
@@ -139,6 +143,11 @@ class Box:
     def to_python(self) -> str:
         """A Python expression over variables (or DataFrame columns) named like the inputs, exact to the last digit.
 
+        Raises
+        ------
+        ValueError
+            If the name of a restricted input cannot be a variable's.
+
         Examples
         --------
         >>> Box({"x": (0.1, 0.5)}).to_python()
@@ -146,6 +155,8 @@ class Box:
         """
         parts = []
         for name, limits in self.limits.items():
+            if not name.isidentifier() or keyword.iskeyword(name):
+                raise ValueError(f"{name!r} cannot be a variable's name in Python; rename the input, or use to_sql()")
             if isinstance(limits, frozenset):
                 parts.append("(" + " | ".join(f"({name} == {value!r})" for value in in_order(limits)) + ")")
             else:
@@ -283,6 +294,8 @@ def _columns(inputs: pd.DataFrame | Mapping[str, Any] | NDArray[Any]) -> Mapping
         if inputs.ndim != 2:
             raise ValueError(f"inputs must have shape (n, d), got {inputs.shape}")
         return {f"x{j}": inputs[:, j] for j in range(inputs.shape[1])}
+    if not all(isinstance(name, str) for name in inputs):
+        return {str(name): column for name, column in inputs.items()}  # finders name inputs by text
     return inputs  # type: ignore[return-value]  # a DataFrame is a mapping of columns in all that is asked of it
 
 

@@ -12,11 +12,9 @@ from sklearn.tree import DecisionTreeRegressor
 from surrogate.boxes.box import Box, BoxUnion, Limits
 from surrogate.boxes.choice import supported_accuracy
 from surrogate.boxes.finder import BoxFinder, Found, least_weight, trajectory_of
-from surrogate.boxes.table import InputTable, Labels, Missing, between
+from surrogate.boxes.table import InputTable, Interval, Labels, Missing, between
 
 __all__ = ["CartBoxes"]
-
-Interval = tuple[float, float] | frozenset[int]
 
 
 class CartBoxes(BoxFinder):
@@ -162,7 +160,7 @@ class _Features:
                 for child, below in ((left, True), (right, False)):
                     limits[child] = self._narrowed(limits[i], feature, threshold, below)
                     parents[child] = i
-            yield self._named(limits[i]), parents[i], children
+            yield self.table.named(limits[i]), parents[i], children
 
     def _narrowed(
         self, limits: Mapping[int, Interval], feature: int, threshold: float, below: bool
@@ -177,13 +175,3 @@ class _Features:
         lower, upper = (float(v) for v in self.distinct[j][rank : rank + 2])
         low, high = limits.get(j, (-np.inf, np.inf))
         return {**limits, j: (low, between(lower, upper)) if below else (between(upper, lower), high)}
-
-    def _named(self, limits: Mapping[int, Interval]) -> dict[str, Limits]:
-        named: dict[str, Limits] = {}
-        for j in sorted(limits):
-            known = limits[j]
-            low, high, allowed = (0.0, 0.0, known) if isinstance(known, frozenset) else (*known, None)
-            found = self.table.limits(j, low, high, allowed)
-            if found is not None:
-                named[self.table.columns[j].name] = found
-        return named

@@ -35,7 +35,7 @@ class Cells:
 
     Attributes
     ----------
-    codes : uint8 or uint16 array of shape (d, n)
+    codes : array of the smallest unsigned integers that hold them, of shape (d, n)
         Cells in the order of their values; those of named values are the values' positions.
     n_cells : tuple of d int
     missing : int
@@ -92,12 +92,12 @@ class Cells:
         n_seen = np.count_nonzero(~np.isnan(seen), axis=1)
         n_distinct = np.count_nonzero(seen[:, 1:] > seen[:, :-1], axis=1) + (n_seen > 0)
         values = tuple(
-            _few_values(table, j, seen[j, : n_seen[j]]) if n_distinct[j] <= N_CELLS // 2 else None
-            for j in range(table.d)
+            _few_values(table, j, seen[j, : n_seen[j]]) if column.values or n_distinct[j] <= N_CELLS // 2 else None
+            for j, column in enumerate(table.columns)
         )
         n_cells = tuple(N_CELLS if found is None else len(found) for found in values)
         missing = max(n_cells)
-        codes = np.empty((table.d, table.n), dtype=np.uint8 if missing <= N_CELLS else np.uint16)
+        codes = np.empty((table.d, table.n), dtype=np.min_scalar_type(missing))
         many = [j for j, found in enumerate(values) if found is None]
         if many:
             _code_by_steps(table, many, seen[many], n_seen[many], codes)

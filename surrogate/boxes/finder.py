@@ -14,10 +14,10 @@ from sklearn.base import BaseEstimator, clone
 
 from surrogate.boxes.box import Box, BoxUnion, Limits
 from surrogate.boxes.choice import choose_supported, simplest_supported
-from surrogate.boxes.table import InputTable, Labels, Missing
+from surrogate.boxes.table import LEAVE_OUT, InputTable, Labels, Missing
 from surrogate.space import Space
 
-__all__ = ["BoxFinder", "Found", "least_weight", "trajectory_of"]
+__all__ = ["BoxFinder", "Found", "by_name", "least_weight", "trajectory_of"]
 
 FloatArray = NDArray[np.float64]
 
@@ -52,12 +52,13 @@ class Found:
 class BoxFinder(BaseEstimator, ABC):
     """Base of the box finders: learns boxes and counts what they hold.
 
-    Subclassing: store the parameters in ``__init__``, among them `missing`; check them in `_check_parameters`; return
-    the boxes from `_search`, the whole space first; say in `_choose` which is best, where it is not the one that the
-    number of runs supports best.
+    Subclassing: store the parameters in ``__init__``, among them `missing` and `min_support`; check them in
+    `_check_parameters`; return the boxes from `_search`, the whole space first; say in `_choose` which is best, where
+    it is not the one that the number of runs supports best.
     """
 
     missing: Missing
+    min_support: float
     boxes_: list[Box]
     trajectory_: pd.DataFrame
     best_: Box
@@ -71,7 +72,7 @@ class BoxFinder(BaseEstimator, ABC):
         ----------
         X : DataFrame or array of shape (n, d)
             Inputs of the runs. Without `space`, columns of text or booleans are categories. An array's inputs are
-            called x0, x1, ...
+            called x0, x1, ..., or with `space` as its inputs in their order.
         of_interest : bool array of shape (n,), or float array of probabilities
             Labels between 0 and 1 count as that much of a run of interest, e.g. an emulator's probability of failure.
         space : Space, optional
@@ -90,7 +91,8 @@ class BoxFinder(BaseEstimator, ABC):
             another.
         """
         self._check_parameters()
-        table = InputTable.of(X, space, missing=self.missing)
+        cure = f"{LEAVE_OUT}, or say missing='outside'" if "missing" in self.get_params() else LEAVE_OUT
+        table = InputTable.of(X, space, missing=self.missing, cure=cure)
         return self._fit_table(table, Labels.of(of_interest, table.n, sample_weight))
 
     def _fit_table(self, table: InputTable, labels: Labels) -> Self:
@@ -118,8 +120,8 @@ class BoxFinder(BaseEstimator, ABC):
         return choose_supported(self.trajectory_, self._labels.total)
 
     def predict(self, X: Any) -> NDArray[np.bool_]:
-        """Which rows of a DataFrame or array lie in `best_`."""
-        return self.best_.contains(X)
+        """Which rows of a DataFrame or array lie in `best_`; an array's columns are those of `feature_names_in_`."""
+        return self.best_.contains(by_name(X, self.feature_names_in_))
 
     def simplified(self, box: int | None = None, *, n_runs: float | None = None) -> Box:
         """A box without the limits that the runs do not support.
@@ -150,8 +152,8 @@ class BoxFinder(BaseEstimator, ABC):
     def cover(self, n: int) -> BoxUnion:
         """Up to `n` boxes, each found among the runs that those before it leave out.
 
-        The first is `best_`. It ends early when no run of interest is left, or when the next box would be no denser
-        than the runs that are left.
+        The first is `best_`. It ends early when no run of interest is left, when fewer than `min_support` are left, or
+        when the next box would be no denser than the runs that are left.
 
         Parameters
         ----------
@@ -167,13 +169,20 @@ class BoxFinder(BaseEstimator, ABC):
         boxes = [self.best_]
         left = self._labels.taking_part & ~self._table.inside(self.best_.limits)
         while len(boxes) < n and len(np.unique(self._labels.y[left])) > 1:
-            finder = clone(self)
-            finder._fit_table(self._table, self._labels.times(left))
+            rest = self._labels.times(left)
+            if rest.total < self.min_support:
+                break
+            finder = clone(self)._fit_table(self._table, rest)
             if not finder.best_.limits:
                 break
             boxes.append(finder.best_)
             left &= ~self._table.inside(finder.best_.limits)
         return BoxUnion(tuple(boxes))
+
+
+def by_name(X: Any, names: NDArray[Any]) -> Any:
+    """An array as columns with the names of the inputs that a finder was fitted to; a DataFrame as it is."""
+    return dict(zip(names, X.T)) if isinstance(X, np.ndarray) and X.ndim == 2 else X
 
 
 def trajectory_of(found: Found, whole: Found | None = None) -> pd.DataFrame:

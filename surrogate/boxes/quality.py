@@ -198,8 +198,8 @@ def _volume(space: Space, *boxes: Box) -> float:
 
 def _share(parameter: Parameter, limits: Sequence[Limits]) -> float:
     if isinstance(parameter, (Ordinal, Categorical)):
-        allowed = set(parameter.values).intersection(*(limit for limit in limits if isinstance(limit, frozenset)))
-        return len(allowed) / len(parameter.values)
+        inside = np.logical_and.reduce([Box({"": limit}).contains({"": list(parameter.values)}) for limit in limits])
+        return float(inside.mean())
     ends = [limit for limit in limits if not isinstance(limit, frozenset)]
     low, high = max(limit[0] for limit in ends), min(limit[1] for limit in ends)
     low, high = max(low, float(parameter.low)), min(high, float(parameter.high))  # type: ignore[attr-defined]

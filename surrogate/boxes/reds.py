@@ -158,7 +158,8 @@ class Reds(BaseEstimator):
         Raises
         ------
         ValueError
-            If no run or every run is of interest, shapes do not match, or an option is none.
+            If no run or every run is of interest, shapes do not match, an input without `space` is text, or an option
+            is none.
         """
         if self.labels not in ("probability", "class"):
             raise ValueError(f"labels must be 'probability' or 'class', got {self.labels!r}")
@@ -172,6 +173,14 @@ class Reds(BaseEstimator):
         table = InputTable.of(X, space)
         if len(labels) != table.n:
             raise ValueError(f"X has {table.n} rows, y has {len(labels)}")
+        if space is None and (isinstance(self.metamodel, str) or self.generator is None):
+            for column in table.columns:
+                text = next((value for value in column.values if isinstance(value, str)), None)
+                if text is not None:
+                    raise ValueError(
+                        f"X: {column.name!r} holds text, e.g. {text!r}, and metamodels take numbers; pass space= with "
+                        "the values it may have"
+                    )
         # With a space the metamodels learn its own table; without one, numbers.
         inputs = space.validate(X, "X") if space is not None else X
         self.of_interest_ = labels

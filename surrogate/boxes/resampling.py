@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 
 from surrogate.boxes.box import Box, BoxUnion
-from surrogate.boxes.finder import BoxFinder
+from surrogate.boxes.finder import BoxFinder, by_name
 from surrogate.boxes.folds import stratified_folds
 from surrogate.boxes.quality import box_quality
 from surrogate.boxes.table import Labels
@@ -107,6 +107,7 @@ def held_out_quality(
     of_interest : bool array of shape (n,), or probabilities
     space : Space, optional
     n_folds : int
+        At least 2.
     level : float
     rng : int, Generator or None
         Makes the parts.
@@ -118,6 +119,11 @@ def held_out_quality(
         the parts), ``held_out``, ``low``, ``high``. The interval is that of a share of all runs, as of
         :func:`quality_intervals`; that the boxes of the parts differ is not in it.
 
+    Raises
+    ------
+    ValueError
+        If `n_folds` is less than 2, or the runs without a part are too few for the finder.
+
     Examples
     --------
     >>> from surrogate.boxes.prim import Prim
@@ -126,14 +132,22 @@ def held_out_quality(
     >>> bool(held_out_quality(Prim(), X, y).loc["density", "held_out"] > 0.8)
     True
     """
+    if n_folds < 2:
+        raise ValueError(f"n_folds must be at least 2, got {n_folds}")
     y = np.asarray(of_interest, dtype=float)
     inside = np.zeros(len(y), dtype=bool)
     found = []
     folds = stratified_folds(Labels.of(of_interest, len(y)), n_folds, np.random.default_rng(rng))
-    for held_out in folds:
+    for k, held_out in enumerate(folds, 1):
+        part = f"without fold {k} of {len(folds)}"
+        if np.ptp(y[~held_out]) == 0:
+            raise ValueError(
+                f"{part} all runs are alike: there is nothing to tell apart; make more runs of either kind"
+            )
+        _check_support(finder, part, ~held_out, f"a larger n_folds than {n_folds}")
         rest = clone(finder).fit(_rows(X, ~held_out), np.asarray(of_interest)[~held_out], space=space)
         found.append(rest.trajectory_.iloc[rest.best_index_][["coverage", "density", "mass"]].astype(float))
-        inside[held_out] = rest.best_.contains(_rows(X, held_out))
+        inside[held_out] = rest.best_.contains(by_name(_rows(X, held_out), rest.feature_names_in_))
     shares = {
         "coverage": (y @ inside / y.sum(), y.sum()),
         "density": (y @ inside / max(1, inside.sum()), inside.sum()),
@@ -208,6 +222,11 @@ def resample(
     -------
     Resampled
 
+    Raises
+    ------
+    ValueError
+        If `share` is none, or a draw holds too few runs for the finder.
+
     References
     ----------
     .. [1] B. P. Bryant, R. J. Lempert, "Thinking inside the box: A participatory, computer-assisted approach to
@@ -231,13 +250,14 @@ def resample(
     y = np.asarray(of_interest)
     reported = finder.trajectory_.iloc[finder.best_index_]
     near: dict[str, list[Box]] = {"coverage": [], "density": []}
-    for _ in range(n):
+    for i in range(n):
         rows = np.zeros(len(y), dtype=bool)
         rows[rng.choice(len(y), max(2, round(share * len(y))), replace=False)] = True
         if np.ptp(y[rows].astype(float)) == 0:  # nothing to tell apart: such a draw restricts nothing
             for boxes in near.values():
                 boxes.append(Box({}))
             continue
+        _check_support(finder, f"in draw {i + 1} of {n}", rows, f"a larger share than {share:g}")
         part = clone(finder).fit(_rows(X, rows), y[rows], space=space)
         for measure, other in (("coverage", "density"), ("density", "coverage")):
             distance = (part.trajectory_[measure] - reported[measure]).abs()
@@ -268,6 +288,16 @@ def _limit_table(best: Box, boxes: list[Box], level: float) -> pd.DataFrame:
             rows.append((name, side, limit, *ends, len(known) / len(boxes)))
     table = pd.DataFrame(rows, columns=["input", "side", "limit", "from", "to", "share"])
     return table.set_index(["input", "side"])
+
+
+def _check_support(finder: BoxFinder, part: str, rows: NDArray[np.bool_], cure: str) -> None:
+    """Say of a part of the runs that it is too small, in place of the finder, which would take it for all there is."""
+    least = finder.get_params().get("min_support", 0)
+    if rows.sum() < least:
+        raise ValueError(
+            f"{part} there are {rows.sum()} of {len(rows)} runs, fewer than min_support={least}; "
+            f"ask for {cure}, or give the finder a smaller min_support"
+        )
 
 
 def _rows(X: Any, rows: NDArray[np.bool_]) -> Any:

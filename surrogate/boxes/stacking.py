@@ -57,7 +57,7 @@ def stack_dimensions(
     of_interest : bool array of shape (n,), or probabilities
     names : sequence of str, optional
         The inputs, the most important first. By default the `n_inputs` whose bins differ most in their share of
-        interest.
+        interest, of those with any value.
     space : Space, optional
     n_inputs : int
     n_bins : int
@@ -91,7 +91,7 @@ def stack_dimensions(
     y = Labels.of(of_interest, table.n).y
     binned = {column.name: _binned(table, j, n_bins) for j, column in enumerate(table.columns)}
     if names is None:
-        spread = {name: _spread(codes, y) for name, (codes, _) in binned.items()}
+        spread = {name: _spread(codes, y) for name, (codes, _) in binned.items() if (codes >= 0).any()}
         names = sorted(spread, key=lambda name: -spread[name])[:n_inputs]
     unknown = [name for name in names if name not in binned]
     if unknown or not names:
@@ -115,13 +115,22 @@ def _binned(table: InputTable, j: int, n_bins: int) -> tuple[NDArray[np.intp], t
         return np.where(np.isnan(v), -1, v).astype(np.intp), tuple(map(str, column.values))
     known = np.unique(v[~np.isnan(v)])
     if len(known) <= n_bins:
-        codes, words = np.searchsorted(known, v), tuple(f"{value:.3g}" for value in known)
+        codes, words = np.searchsorted(known, v), tuple(_apart(known))
     else:
         edges = np.unique(np.nanquantile(v, np.linspace(0, 1, n_bins + 1)[1:-1]))
         codes = np.searchsorted(edges, v, side="right")
-        ends = [f"{edge:.3g}" for edge in edges]
+        ends = _apart(edges)
         words = (f"< {ends[0]}", *(f"{a} to {b}" for a, b in itertools.pairwise(ends)), f">= {ends[-1]}")
     return np.where(np.isnan(v), -1, codes), words
+
+
+def _apart(values: FloatArray) -> list[str]:
+    """Different numbers in words, with as many digits as keep them apart, at least three."""
+    for digits in range(3, 18):
+        words = [f"{value:.{digits}g}" for value in values]
+        if len(set(words)) == len(words):
+            break
+    return words
 
 
 def _spread(codes: NDArray[np.intp], y: FloatArray) -> float:

@@ -14,10 +14,15 @@ from numpy.typing import NDArray
 from surrogate.boxes.box import Limits
 from surrogate.space import Categorical, Integer, Ordinal, Parameter, Real, Space
 
-__all__ = ["Column", "InputTable", "Labels", "Missing", "between", "check_weight"]
+__all__ = ["LEAVE_OUT", "Column", "InputTable", "Interval", "Labels", "Missing", "between", "check_weight"]
 
 FloatArray = NDArray[np.float64]
 Missing = Literal["raise", "outside"]
+# Of one input: an interval of its numbers, or the positions of its allowed categories.
+Interval = tuple[float, float] | frozenset[int]
+
+# What can be done about missing values wherever they are an error.
+LEAVE_OUT = "leave out or fill rows with missing values"
 
 
 @dataclass(frozen=True)
@@ -74,8 +79,10 @@ class InputTable:
         return len(self.columns)
 
     @classmethod
-    def of(cls, X: Any, space: Space | None = None, *, missing: Missing = "raise") -> InputTable:
+    def of(cls, X: Any, space: Space | None = None, *, missing: Missing = "raise", cure: str = LEAVE_OUT) -> InputTable:
         """From a DataFrame or array; types come from `space`, else from the columns' dtypes.
+
+        `cure` is what an error tells to do about a missing value.
 
         Raises
         ------
@@ -89,14 +96,17 @@ class InputTable:
             if X.ndim != 2:
                 raise ValueError(f"X must have shape (n, d), got {X.shape}")
             if X.dtype.kind not in "biuf":
-                X = pd.DataFrame(X, columns=_numbered(X.shape[1])).infer_objects()
+                X = pd.DataFrame(X, columns=_numbered(X.shape[1]))
         if isinstance(X, np.ndarray) and space is None:
             kind = {"b": "categorical", "f": "real"}.get(X.dtype.kind, "integer")
             named = (False, True) if kind == "categorical" else ()
             columns = [Column(name, kind, named) for name in _numbered(X.shape[1])]
             values = np.asarray(X, dtype=float)
         else:
-            frame = X if space is None else _checked(X, space, missing)
+            if space is not None:
+                frame = _checked(X, space, missing)
+            else:  # numbers kept as objects are numbers all the same
+                frame = X.infer_objects() if any(map(pd.api.types.is_object_dtype, X.dtypes)) else X
             if all(dtype == np.float64 for dtype in frame.dtypes) and space is None:
                 columns = [Column(str(name), "real") for name in frame.columns]
                 values = frame.to_numpy()
@@ -116,16 +126,11 @@ class InputTable:
             bad = np.isinf(values) if missing == "outside" else ~np.isfinite(values)
             if bad.any():
                 row, j = np.argwhere(bad)[0]
-                label = X.index[row] if isinstance(X, pd.DataFrame) else row
-                shown = X[columns[j].name].iloc[row] if isinstance(X, pd.DataFrame) else values[row, j]
-                cure = (
-                    ""
-                    if np.isinf(values[row, j])
-                    else "leave out or fill rows with missing values, or say missing='outside'"
-                )
-                raise ValueError(
-                    f"X: row {label!r}, {columns[j].name!r} is {shown}; " + (cure or "only finite numbers have a place")
-                )
+                # Without a space, or its own error had come first: the columns are those of the table.
+                label, shown = (X.index[row], X.iloc[row, j]) if isinstance(X, pd.DataFrame) else (row, values[row, j])
+                if np.isinf(values[row, j]):
+                    cure = "only finite numbers have a place"
+                raise ValueError(f"X: row {label!r}, {columns[j].name!r} is {shown}; {cure}")
             has_missing = bool(np.isnan(values).any())
         return cls(tuple(columns), values, has_missing)
 
@@ -154,6 +159,17 @@ class InputTable:
             return None
         return frozenset(column.values[code] for code in allowed)
 
+    def named(self, limits: Mapping[int, Interval]) -> dict[str, Limits]:
+        """Limits by position of the input as limits by its name, without those that are open on both sides."""
+        named: dict[str, Limits] = {}
+        for j in sorted(limits):
+            known = limits[j]
+            low, high, allowed = (0.0, 0.0, known) if isinstance(known, frozenset) else (*known, None)
+            found = self.limits(j, low, high, allowed)
+            if found is not None:
+                named[self.columns[j].name] = found
+        return named
+
 
 def _numbered(d: int) -> list[str]:
     return [f"x{j}" for j in range(d)]
@@ -161,6 +177,8 @@ def _numbered(d: int) -> list[str]:
 
 def _checked(X: Any, space: Space, missing: Missing) -> pd.DataFrame:
     """The space's columns; where missing values are allowed, only what is there is checked."""
+    if isinstance(X, np.ndarray) and X.ndim == 2 and X.shape[1] == space.d:
+        X = pd.DataFrame(X, columns=space.names).infer_objects()
     if missing == "raise" or not isinstance(X, pd.DataFrame) or not X.isna().any(axis=None):
         return space.validate(X)
     absent = X.isna()

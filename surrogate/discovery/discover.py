@@ -55,7 +55,7 @@ class Discovery:
         columns ``value``, ``low``, ``high``: 95%. Empty without a box.
     intervals_from : str
         Where they come from: "posterior draws" of a Gaussian process on the output, else "runs", which are those of the
-        first design unless none of them is of interest.
+        first design unless none of them is of interest, and all where none was made (:meth:`of_runs`).
     converged : bool
         Whether coverage and density had settled.
     message : str
@@ -85,6 +85,7 @@ class Discovery:
         Parameters
         ----------
         runs : Runs
+            Of a simulator with levels those at the truest are used.
         of_interest : str, mapping of output to comparison, or sequence of conditions
         reds : Reds, optional
             Its options.
@@ -94,11 +95,12 @@ class Discovery:
         ConditionError
             If a condition cannot be read or names no output, or if it tells no run from another.
         """
+        runs = _truest(runs)
         known = Known.of(runs, _checked(of_interest, _scalars(runs.output_types)))
         fitted = known.fit(_template(reds, 0))
         if fitted is None:
             raise ConditionError(known.nothing_to_tell())
-        table, source = intervals(fitted, known, len(known.inputs), 0)
+        table, source = intervals(fitted, known, len(known.ended), 0)
         message = f"the box rests on {len(known.inputs)} stored runs{known.failures_told}"
         history = _history([_row(len(runs), known, fitted)])
         return cls(runs, known.conditions, fitted, history, table, source, False, message)
@@ -386,9 +388,7 @@ def _history(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
 def _stored(store: RunStore, space: Space) -> Runs:
     """The store's runs at the truest level that lie in the space."""
-    runs = store.runs()
-    if runs.levels:
-        runs = runs.at_level(0)
+    runs = _truest(store.runs())
     if space != runs.space:
         table = runs.table
         inside = np.array(
@@ -398,6 +398,10 @@ def _stored(store: RunStore, space: Space) -> Runs:
         runs = replace(runs, space=space, table=table[inside], scalars=runs.scalars[inside])
     # Series are not looked at; without them a part of the runs is cut as a table is.
     return replace(runs, arrays={})
+
+
+def _truest(runs: Runs) -> Runs:
+    return runs.at_level(0) if runs.levels else runs
 
 
 def _tuples(table: pd.DataFrame, space: Space) -> Any:

@@ -24,8 +24,8 @@ INTERVAL_POINTS, ENOUGH_OF_INTEREST, MOST_CHUNKS = 20_000, 1000, 10
 
 def intervals(fitted: Reds, known: Known, start: int, seed: int) -> tuple[pd.DataFrame, str]:
     """Coverage and density of the chosen box with 95% intervals, and where these come from."""
-    box, model = fitted.best_, fitted.metamodel_
-    if not learnt_output(model):
+    box, model, threshold = fitted.best_, fitted.metamodel_, known.threshold
+    if threshold is None or not learnt_output(model):
         # Runs chosen later lie close to the threshold: not what a box would meet.
         used, source = known.inputs.index.isin(known.ended.index[:start]), "runs"
         if not known.labels[used].any():
@@ -42,8 +42,7 @@ def intervals(fitted: Reds, known: Known, start: int, seed: int) -> tuple[pd.Dat
     rows = rng.choice(open_rows, min(JOINT_POINTS, len(open_rows)), replace=False)
     of_interest, of_interest_inside = np.full(DRAWS, sure.sum()), np.full(DRAWS, sure[inside].sum())
     if len(rows):
-        assert known.threshold is not None
-        drawn = known.threshold.holds(model.emulator_.draws(points.iloc[rows], DRAWS, rng)).astype(float)
+        drawn = threshold.holds(model.emulator_.draws(points.iloc[rows], DRAWS, rng)).astype(float)
         weight = len(open_rows) / len(rows)
         of_interest += weight * drawn.sum(axis=1)
         of_interest_inside += weight * drawn[:, inside[rows]].sum(axis=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +27,7 @@ BoolArray = NDArray[np.bool_]
 # Points of the space that the next runs are chosen from.
 CANDIDATES = 8192
 
-# Of each batch at least this share goes where runs are fewest, whatever the metamodel says: a metamodel that is sure of
+# At least this share of the runs goes where runs are fewest, whatever the metamodel says: a metamodel that is sure of
 # what it never saw would not ask there. It is more as long as the metamodel predicts left-out runs badly.
 EXPLORING = 0.2
 
@@ -55,7 +56,7 @@ def next_points(
     n = min(n, len(new.points))
     if not n:
         return new.points
-    telling = n - round((1 - (1 - EXPLORING) * _trust(known, fitted)) * n)
+    telling = n - _n_exploring(len(known.ended), n, 1 - (1 - EXPLORING) * _trust(known, fitted))
     if fitted is None:
         chosen = _towards_threshold(known, new, telling, rng)
     else:
@@ -66,6 +67,16 @@ def next_points(
     exploring = n - len(chosen)
     chosen += _spread(new.places, distance, rng.permutation(left)[: DRAWN * exploring], exploring)
     return new.points.iloc[chosen].reset_index(drop=True)
+
+
+def _n_exploring(made: int, n: int, share: float) -> int:
+    """How many of the next `n` runs explore.
+
+    Of small batches the share rounds to none. So runs are counted through, and what was due by then falls to the batch
+    that passes it, by the number of runs made alone: a discovery that is resumed goes on as it would have.
+    """
+    due = math.ceil(EXPLORING * (made + n)) - math.ceil(EXPLORING * made)
+    return max(due, round(share * n))
 
 
 @dataclass(frozen=True, eq=False)

@@ -77,6 +77,9 @@ def test_rule_reads_as_a_sentence(limits, rule):
 def test_impossible_boxes_are_refused():
     with pytest.raises(ValueError, match=r"'x' must be low <= high, got low=2.0, high=1.0"):
         sg.Box({"x": (2, 1)})
+    for nowhere in ((INF, INF), (-INF, -INF)):
+        with pytest.raises(ValueError, match="no number lies within the limits of 'x', got low="):
+            sg.Box({"x": nowhere})
     with pytest.raises(ValueError, match="no value of 'k' is allowed"):
         sg.Box({"k": set()})
     with pytest.raises(KeyError, match="did you mean 'tau1'"):
@@ -116,6 +119,20 @@ def test_arrays_have_columns_by_number():
         box.contains(np.zeros((3, 1)))
     with pytest.raises(ValueError, match=r"shape \(n, d\), got \(3,\)"):
         box.contains(np.zeros(3))
+
+
+def test_labels_of_a_frame_that_are_no_text_are_named_by_it():
+    frame = pd.DataFrame(np.array([[0.9, 0.1], [0.1, 0.9]]))
+    assert sg.Box({"1": (0.5, INF)}).contains(frame).tolist() == [False, True]
+    assert sg.Box({"1": (0.5, INF)}).contains({0: [0.9, 0.1], 1: [0.1, 0.9]}).tolist() == [False, True]
+
+
+@pytest.mark.parametrize("name", ["growth rate", "lambda", "2nd"])
+def test_a_name_that_python_does_not_take_is_refused(name):
+    box = sg.Box({"x": (0, 1), name: (0, 1)})
+    with pytest.raises(ValueError, match=f"'{name}' cannot be a variable's name in Python; rename .* to_sql"):
+        box.to_python()
+    assert f'"{name}" >= 0' in box.to_sql()
 
 
 def test_missing_values_of_any_kind_are_outside():

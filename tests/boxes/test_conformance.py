@@ -137,6 +137,60 @@ def test_probabilities_are_labels_too(finder):
         assert_allclose(weighted.trajectory_["density"].iloc[-1], one.trajectory_["density"].iloc[-1], atol=0.02)
 
 
+def numbers(n=400):
+    """Inputs of a space as an array, and as the frame that it means."""
+    space = sg.Space(a=sg.Real(0, 1), n=sg.Integer(0, 9), b=sg.Real(0, 1))
+    x = space.from_unit(np.random.default_rng(2).random((n, 3)))
+    return space, x.to_numpy(), x, ((x["a"] > 0.4) & (x["n"] < 6)).to_numpy()
+
+
+@EVERY
+def test_an_array_is_read_in_the_order_of_the_space(finder):
+    space, array, x, y = numbers()
+    one = clone(finder).fit(array, y, space=space)
+    assert one.boxes_ == clone(finder).fit(x, y, space=space).boxes_
+    assert one.best_.limits
+    np.testing.assert_array_equal(one.predict(array), one.best_.contains(x))
+    tables = [sg.held_out_quality(finder, given, y, space=space) for given in (array, x)]
+    pd.testing.assert_frame_equal(*tables)
+
+
+@WITH_MISSING
+def test_an_array_with_a_space_may_have_missing_values(finder):
+    space, array, x, y = numbers()
+    gaps = np.random.default_rng(4).random(x.shape) < 0.05
+    one = clone(finder).set_params(missing="outside").fit(np.where(gaps, np.nan, array), y, space=space)
+    assert one.boxes_ == clone(one).fit(x.mask(gaps), y, space=space).boxes_
+    assert one.trajectory_["n_inside"].iloc[0] == 400
+
+
+@EVERY
+def test_labels_of_a_frame_need_not_be_text(finder):
+    _, array, _, y = numbers()
+    frame = pd.DataFrame(array)
+    one = clone(finder).fit(frame, y)
+    assert one.feature_names_in_.tolist() == ["0", "1", "2"]
+    np.testing.assert_array_equal(one.predict(frame), clone(finder).fit(array, y).predict(array))
+    frame.loc[7, 1] = np.nan
+    with pytest.raises(ValueError, match="row 7, '1' is nan"):
+        clone(finder).fit(frame, y)
+
+
+@EVERY
+def test_only_what_can_be_said_is_offered_for_missing_values(finder):
+    x = pd.DataFrame({"a": [0.5, np.nan] * 20})
+    with pytest.raises(ValueError, match=r"'a' is nan; leave out or fill rows with missing values") as told:
+        clone(finder).fit(x, np.arange(40) < 20)
+    assert ("missing='outside'" in str(told.value)) == ("missing" in finder.get_params())
+
+
+@EVERY
+def test_numbers_kept_as_objects_are_numbers(finder):
+    _, _, x, y = numbers()
+    x = x.astype({"n": float})
+    assert clone(finder).fit(x.astype(object), y).boxes_ == clone(finder).fit(x, y).boxes_
+
+
 @WITH_MISSING
 def test_a_missing_value_satisfies_no_limit(finder):
     x = mixed(500)
@@ -173,6 +227,16 @@ def test_successive_boxes_find_two_regions(finder):
     assert both["density"] > 0.7
     with pytest.raises(ValueError, match="n must be at least 1, got 0"):
         one.cover(0)
+
+
+@EVERY
+def test_successive_boxes_end_when_too_little_is_left(finder):
+    x = np.linspace(0, 1, 100)[:, None]
+    y = x[:, 0] < 0.85
+    y[90] = True
+    one = clone(finder).fit(x, y)
+    assert one.best_.contains(x).sum() >= 80
+    assert len(one.cover(3)) == 1
 
 
 @EVERY

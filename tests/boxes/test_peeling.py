@@ -258,3 +258,15 @@ def test_the_limits_are_those_of_the_prim_package(seed, n, d, alpha, ties):
         same += 1
     # We go on with another input where theirs stops because the best peel is too small.
     assert same >= min(peeled, len(theirs._box_lims)) if ties else same == len(theirs._box_lims) == len(ours.boxes_)
+
+
+def test_categories_are_told_apart_however_many_there_are():
+    rng = np.random.default_rng(0)
+    names = [f"{i:03}" for i in range(300)]
+    x = pd.DataFrame({"a": rng.random(6000), "c": rng.choice(names, 6000)})
+    cells = Cells.of(InputTable.of(x))
+    assert_array_equal(cells.codes[1], x["c"].astype(int))
+    assert cells.n_cells[1] == 300
+    found = sg.Prim().fit(x, (x["c"] < "150") & (x["a"] > 0.5))
+    assert found.best_.limits["c"] <= set(names[:150])
+    assert found.trajectory_["density"].iloc[found.best_index_] > 0.9

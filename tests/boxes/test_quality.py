@@ -106,6 +106,14 @@ def test_consistency_is_the_shared_part_of_the_volume(one, other, expected):
     assert_allclose((a & b).sum() / (a | b).sum(), expected, atol=0.02)
 
 
+def test_consistency_knows_intervals_of_ordered_values():
+    space = sg.Space(n=sg.Ordinal([1, 2, 4, 8]))
+    low, high = sg.Box({"n": (1, 2)}), sg.Box({"n": (4, 8)})
+    assert sg.consistency([low, high], space) == 0
+    assert_allclose(sg.consistency([low, sg.Box({"n": (2, INF)})], space), 1 / 4)
+    assert_allclose(sg.consistency([low, sg.Box({"n": {2, 8}})], space), 1 / 3)
+
+
 def test_consistency_needs_two():
     with pytest.raises(ValueError, match="two boxes or more, got 1"):
         sg.consistency([sg.Box({})], SPACE)
@@ -209,6 +217,21 @@ def test_held_out_quality_is_not_flattered_by_the_search():
     mean = sum(tables) / len(tables)
     assert mean.loc["density", "found"] > 0.08
     assert abs(mean.loc["density", "held_out"]) < 0.05
+
+
+def test_parts_of_the_runs_that_are_too_small_are_told_as_parts():
+    x, y = noisy(np.random.default_rng(0), 30)
+    prim = sg.Prim().fit(x, y)
+    words = "in draw 1 of 20 there are 15 of 30 runs, fewer than min_support=20; ask for a larger share than 0.5"
+    with pytest.raises(ValueError, match=words):
+        sg.resample(prim, x, y)
+    words = "without fold 1 of 2 there are 15 of 30 runs, fewer than min_support=20; ask for a larger n_folds than 2"
+    with pytest.raises(ValueError, match=words):
+        sg.held_out_quality(prim, x, y, n_folds=2)
+    with pytest.raises(ValueError, match=r"without fold \d of 5 all runs are alike: .* make more runs of either kind"):
+        sg.held_out_quality(prim, x, np.arange(30) == 3)
+    with pytest.raises(ValueError, match="n_folds must be at least 2, got 1"):
+        sg.held_out_quality(prim, x, y, n_folds=1)
 
 
 def test_resampling_tells_inputs_that_matter_from_others():

@@ -129,6 +129,19 @@ def test_counts_on_the_runs_are_counted(runs):
     assert len(reds.cover(2)) >= 1
 
 
+def test_text_without_a_space_is_refused():
+    X = pd.DataFrame({"a": np.linspace(0, 1, 40), "kind": [*"uv"] * 20})
+    with pytest.raises(ValueError, match=r"'kind' holds text, e\.g\. 'u', and metamodels take numbers; pass space="):
+        sg.Reds().fit(X, X["a"] > 0.5)
+
+
+def test_a_missing_value_is_to_be_left_out(runs):
+    X, y = runs
+    reds = sg.Reds(finder=sg.Prim(missing="outside"))
+    with pytest.raises(ValueError, match=r"leave out or fill rows with missing values$"):
+        reds.fit(X.mask(X < 0.01), y < 0.3)
+
+
 @pytest.mark.parametrize(
     ("options", "arguments", "message"),
     [

@@ -1,0 +1,23 @@
+"""Stacked inputs: bins in words, and inputs of which nothing is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from surrogate.boxes.stacking import stack_dimensions
+
+
+def test_bins_are_told_apart_in_words():
+    years = pd.DataFrame({"year": np.repeat([2020, 2021, 2022], 10), "x": np.linspace(1000, 1000.1, 30)})
+    bins = stack_dimensions(years, years["year"] > 2020).bins
+    assert bins["year"] == ("2020", "2021", "2022")
+    # The thirds end at 1000.03 and 1000.07.
+    assert bins["x"] == ("< 1000", "1000 to 1000.1", ">= 1000.1")
+
+
+def test_an_input_without_any_value_is_left_out():
+    x = pd.DataFrame({"a": [0.0, 0.0, 1.0, 1.0], "none": np.nan, "empty": [None] * 4})
+    stacked = stack_dimensions(x, [False, False, False, True])
+    assert (stacked.columns, stacked.rows) == (("a",), ())
+    assert stacked.count.tolist() == [[2, 2]]
