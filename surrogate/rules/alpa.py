@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.model_selection import train_test_split
-from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from surrogate.transfer.generators.neighbours import nearest_rows, unit_distances
 from surrogate.transfer.label import TransferSet, label
 from surrogate.transfer.student import student_classes, teach
-from surrogate.transfer.table import Columns, as_frame, rows_of, stacked
+from surrogate.transfer.table import Columns, as_frame, checked, rows_of, stacked
 
 __all__ = ["Alpa"]
 
@@ -108,7 +107,7 @@ class Alpa(ClassifierMixin, BaseEstimator):
             raise ValueError(f"valleys must be shares of the rows, got {self.valleys}")
         if not self.multiples or min(self.multiples) < 0:
             raise ValueError(f"multiples must not be negative, got {self.multiples}")
-        X = self._checked(X, reset=True)
+        X = checked(self, X, reset=True)
         if len(X) < MIN_ROWS:
             raise ValueError(f"Alpa needs at least {MIN_ROWS} rows, got n_samples = {len(X)}")
         y = column_or_1d(y, warn=True)
@@ -164,10 +163,4 @@ class Alpa(ClassifierMixin, BaseEstimator):
     def predict(self, X: Any) -> NDArray[Any]:
         """The student's classes; array of shape (m,)."""
         check_is_fitted(self)
-        return student_classes(self.student_, self._checked(X, reset=False), self.classes_)
-
-    def _checked(self, X: Any, *, reset: bool) -> Any:
-        if isinstance(X, pd.DataFrame):  # of any types: the parts see to what is in it
-            validate_data(self, X, reset=reset, skip_check_array=True)
-            return X
-        return validate_data(self, X, reset=reset, dtype=None)
+        return student_classes(self.student_, checked(self, X, reset=False), self.classes_)

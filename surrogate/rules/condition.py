@@ -29,7 +29,7 @@ OPPOSITE = {"<=": ">", ">": "<=", ">=": "<", "<": ">=", "in": "not in", "not in"
 
 @dataclass(frozen=True)
 class Literal:
-    """One test of one input.
+    """One test of one input; a missing value fails every test, as in SQL.
 
     Attributes
     ----------
@@ -63,16 +63,16 @@ class Literal:
         return (self,)
 
     def negated(self) -> Literal:
-        """The test that holds where this one does not."""
+        """The test that holds where this one does not, but for missing values, which fail both."""
         return replace(self, op=OPPOSITE[self.op])
 
     def holds(self, frame: pd.DataFrame) -> BoolArray:
-        """For which rows it holds; a missing value fails every test but "not in"."""
+        """For which rows it holds; a missing value fails every test."""
         column = frame[self.feature]
         if self.op in COMPARE:
             return np.asarray(COMPARE[self.op](column.to_numpy(dtype=float, na_value=np.nan), self.value))
         inside = column.isin(list(self.value)).to_numpy()
-        return inside if self.op == "in" else ~inside
+        return (inside if self.op == "in" else ~inside) & column.notna().to_numpy()
 
     def __str__(self) -> str:
         return self.words()
@@ -88,9 +88,14 @@ class Literal:
 
     def to_python(self) -> str:
         """As an expression over a mapping ``row``."""
+        cell = f"row[{self.feature!r}]"
         if self.op in COMPARE:
-            return f"row[{self.feature!r}] {self.op} {python_literal(self.value)}"
-        return f"row[{self.feature!r}] {self.op} ({''.join(python_literal(v) + ', ' for v in in_order(self.value))})"
+            return f"{cell} {self.op} {python_literal(self.value)}"
+        values = "".join(python_literal(v) + ", " for v in in_order(self.value))
+        if self.op == "in":
+            return f"{cell} in ({values})"
+        # Neither None nor NaN, which is no number, not even itself.
+        return f"{cell} == {cell} and {cell} not in ({values}None)"
 
     def to_sql(self) -> str:
         """As a condition over columns."""
@@ -107,7 +112,7 @@ class Literal:
 
 @dataclass(frozen=True)
 class MofN:
-    """At least `m` of several tests hold.
+    """At least `m` of several tests hold; a missing value fails its test.
 
     Examples
     --------
@@ -129,7 +134,7 @@ class MofN:
         return len(self.literals)
 
     def negated(self) -> MofN:
-        """Fewer than m of n hold: at least n - m + 1 fail."""
+        """Fewer than m of n hold: at least n - m + 1 fail; where values are missing, it may be that neither holds."""
         return MofN(len(self.literals) - self.m + 1, tuple(literal.negated() for literal in self.literals))
 
     def holds(self, frame: pd.DataFrame) -> BoolArray:

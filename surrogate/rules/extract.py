@@ -13,12 +13,18 @@ from sklearn.pipeline import Pipeline
 from surrogate.rules.condition import Condition, Literal
 from surrogate.rules.rule_list import Rule, RuleList
 from surrogate.rules.tree import Nodes
+from surrogate.transfer.label import Labels
+from surrogate.transfer.student import as_probabilities
 
-__all__ = ["extract_rules"]
+__all__ = ["extract_rules", "table_of_rules"]
 
 
 def extract_rules(
-    student: Any, *, feature_names: Sequence[str] | None = None, classes: Sequence[Any] | None = None
+    student: Any,
+    *,
+    feature_names: Sequence[str] | None = None,
+    classes: Sequence[Any] | None = None,
+    labels: Labels = "hard",
 ) -> RuleList:
     """The rules of a fitted student.
 
@@ -32,6 +38,8 @@ def extract_rules(
         By default the names that the student was fitted with, else ``x0``, ``x1``, ...
     classes : sequence, optional
         Names of the outputs of a regression tree that learned probabilities.
+    labels : {"hard", "soft", "logits"}
+        What such a tree learned; a chain knows.
 
     Returns
     -------
@@ -42,7 +50,8 @@ def extract_rules(
     Raises
     ------
     TypeError
-        If there is no way to read rules off the student.
+        If there is no way to read rules off the student: also if a tree of scikit-learn learned where missing values
+        go, which no rule can say.
 
     Examples
     --------
@@ -56,7 +65,8 @@ def extract_rules(
     if hasattr(student, "student_"):  # a chain
         names = feature_names if feature_names is not None else _names_of(student)
         known = classes if classes is not None else getattr(student, "classes_", None)
-        return extract_rules(student.student_, feature_names=names, classes=known)
+        taught = getattr(student, "labels", labels)
+        return extract_rules(student.student_, feature_names=names, classes=known, labels=taught)
     if isinstance(student, Pipeline):
         if feature_names is None and len(student.steps) > 1:
             try:
@@ -65,7 +75,7 @@ def extract_rules(
                 feature_names = None
         elif len(student.steps) > 1:
             feature_names = [str(name) for name in student[:-1].get_feature_names_out(feature_names)]
-        return extract_rules(student.steps[-1][1], feature_names=feature_names, classes=classes)
+        return extract_rules(student.steps[-1][1], feature_names=feature_names, classes=classes, labels=labels)
     names = feature_names if feature_names is not None else _names_of(student)
     if hasattr(student, "to_rules"):
         found: RuleList = student.to_rules(names)
@@ -73,14 +83,23 @@ def extract_rules(
     if hasattr(student, "nodes_"):
         return _of_tree(student.nodes_, names, student.classes_)
     if hasattr(student, "tree_"):
-        return _of_sklearn(student, names, classes)
+        return _of_sklearn(student, names, classes, labels)
     boxes = _boxes(student)
     if boxes is not None:
-        return _of_boxes(boxes, names, classes)
+        return _of_boxes(boxes, names, classes, own=_names_of(student))
     raise TypeError(
         f"no rules can be read off {type(student).__name__}: take a decision tree, a BinnedTree, a Trepan, a box "
         "finder, or distil it into one of these with Metamorphosis"
     )
+
+
+def table_of_rules(student: Any, X: Any) -> Any:
+    """Points as the rules of :func:`extract_rules` speak of them: what the last step of a pipeline sees."""
+    if hasattr(student, "student_"):
+        return table_of_rules(student.student_, X)
+    if isinstance(student, Pipeline):
+        return table_of_rules(student.steps[-1][1], student[:-1].transform(X) if len(student.steps) > 1 else X)
+    return X.toarray() if hasattr(X, "toarray") else X
 
 
 def _names_of(student: Any) -> Sequence[str] | None:
@@ -91,8 +110,9 @@ def _names_of(student: Any) -> Sequence[str] | None:
     return None if n is None else [f"x{j}" for j in range(n)]
 
 
-def _of_sklearn(student: Any, names: Sequence[str] | None, classes: Sequence[Any] | None) -> RuleList:
+def _of_sklearn(student: Any, names: Sequence[str] | None, classes: Sequence[Any] | None, labels: Labels) -> RuleList:
     tree = student.tree_
+    _refuse_missing(tree)
     value = tree.value
     if hasattr(student, "classes_"):
         if isinstance(student.classes_, list):
@@ -106,6 +126,8 @@ def _of_sklearn(student: Any, names: Sequence[str] | None, classes: Sequence[Any
             known = None
         if known is None and value.shape[1] > 1:
             raise TypeError(f"the tree predicts {value.shape[1]} numbers at once; name them with classes=")
+        if known is not None:
+            value = as_probabilities(value, labels)
     else:
         known, value = None, value[:, 0, :]
     # Shares of the classes, as scikit-learn keeps them, back to weights, so that rules know their support.
@@ -113,6 +135,19 @@ def _of_sklearn(student: Any, names: Sequence[str] | None, classes: Sequence[Any
     threshold = np.array([_turning_point(t) for t in tree.threshold])
     nodes = Nodes(tree.feature, threshold, tree.children_left, tree.children_right, value * scale)
     return _of_tree(nodes, names, known, support=tree.weighted_n_node_samples)
+
+
+def _refuse_missing(tree: Any) -> None:
+    """Without missing values scikit-learn sends later ones to the larger side; another way was learned from some."""
+    inner = np.flatnonzero(tree.children_left >= 0)
+    sizes = tree.n_node_samples
+    larger_left = sizes[tree.children_left[inner]] > sizes[tree.children_right[inner]]
+    learned = inner[(tree.missing_go_to_left[inner] != larger_left) | ~np.isfinite(tree.threshold[inner])]
+    if len(learned):
+        raise TypeError(
+            f"the tree learned at node {learned[0]} where missing values of input {tree.feature[learned[0]]} go, and a "
+            "rule cannot say that; fill missing values before the tree is fitted, e.g. with SimpleImputer in a pipeline"
+        )
 
 
 def _turning_point(threshold: float) -> float:
@@ -174,13 +209,17 @@ def _boxes(student: Any) -> list[Any] | None:
     return None
 
 
-def _of_boxes(boxes: list[Any], names: Sequence[str] | None, classes: Sequence[Any] | None) -> RuleList:
+def _of_boxes(
+    boxes: list[Any], names: Sequence[str] | None, classes: Sequence[Any] | None, own: Sequence[str] | None
+) -> RuleList:
     no, yes = (False, True) if classes is None else classes
     features = tuple(names) if names is not None else tuple(dict.fromkeys(n for box in boxes for n in box.limits))
+    renamed = dict(zip(own, features)) if own is not None else {}
     rules = []
     for box in boxes:
         path: list[Condition] = []
-        for name, limits in box.limits.items():
+        for limited, limits in box.limits.items():
+            name = renamed.get(limited, limited)
             if isinstance(limits, frozenset):
                 path.append(Literal(name, "in", limits))
             else:

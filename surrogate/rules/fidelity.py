@@ -10,31 +10,47 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, r2_score
 
-from surrogate.rules.extract import extract_rules
+from surrogate.rules.extract import extract_rules, table_of_rules
 from surrogate.rules.rule_list import RuleList
-from surrogate.transfer.label import label
+from surrogate.transfer.label import TransferSet, label
 
 __all__ = ["fidelity", "fidelity_by_class", "stability", "student_quality"]
 
 
-def _answers(model: Any, X: Any, logits: bool = False) -> tuple[NDArray[Any], NDArray[Any] | None]:
+def _answers(model: Any, X: Any, logits: bool = False, classes: Any = None) -> tuple[NDArray[Any], NDArray[Any] | None]:
     """What a teacher or student says, and the classes there are, if it says classes."""
     if isinstance(model, RuleList):
         return model.predict(X), np.array(model.classes) if model.classes else None
-    found = label(model, X, logits=logits)
+    found = model if isinstance(model, TransferSet) else label(model, X, logits=logits, classes=classes)
     return found.y, found.classes
 
 
-def fidelity(teacher: Any, student: Any, X: Any, *, logits: bool = False) -> float:
+def _compared(
+    teacher: Any, student: Any, X: Any, logits: bool, classes: Any
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None, NDArray[Any] | None]:
+    """What teacher and student say, and the classes of each."""
+    asked, known = _answers(teacher, X, logits, classes)
+    told, others = _answers(student, X)
+    if known is not None and others is not None and set(known.tolist()).isdisjoint(others.tolist()):
+        raise ValueError(
+            f"teacher and student have no class in common: {known} and {others}; name the teacher's with classes="
+        )
+    return asked, told, known, others
+
+
+def fidelity(teacher: Any, student: Any, X: Any, *, logits: bool = False, classes: Any = None) -> float:
     """How well a student agrees with its teacher.
 
     Parameters
     ----------
     teacher, student : fitted estimator, box finder, callable or RuleList
+        Or the answers for `X`, if they are known: a TransferSet.
     X : table of shape (n, d)
         Points that neither was fitted on say most.
     logits : bool
         Whether a teacher that is a callable answers logits.
+    classes : sequence, optional
+        Names of the columns of the teacher's probabilities.
 
     Returns
     -------
@@ -42,22 +58,26 @@ def fidelity(teacher: Any, student: Any, X: Any, *, logits: bool = False) -> flo
         The share of the points for which both say the same class; R2 of the student's numbers as predictions of the
         teacher's, if these are numbers.
 
+    Raises
+    ------
+    ValueError
+        If teacher and student have no class in common.
+
     Examples
     --------
     >>> fidelity(lambda X: X[:, 0] > 0.5, lambda X: X[:, 0] > 0.75, np.linspace(0, 1, 9)[:, None])
     0.7777777777777778
     """
-    asked, classes = _answers(teacher, X, logits)
-    told, _ = _answers(student, X)
-    return float(r2_score(asked, told) if classes is None else (asked == told).mean())
+    asked, told, known, _ = _compared(teacher, student, X, logits, classes)
+    return float(r2_score(asked, told) if known is None else (asked == told).mean())
 
 
-def fidelity_by_class(teacher: Any, student: Any, X: Any, *, logits: bool = False) -> pd.DataFrame:
+def fidelity_by_class(teacher: Any, student: Any, X: Any, *, logits: bool = False, classes: Any = None) -> pd.DataFrame:
     """What the student says where the teacher says a class.
 
     Parameters
     ----------
-    teacher, student, X, logits
+    teacher, student, X, logits, classes
         As for :func:`fidelity`.
 
     Returns
@@ -72,13 +92,12 @@ def fidelity_by_class(teacher: Any, student: Any, X: Any, *, logits: bool = Fals
     array([[5, 0],
            [2, 2]])
     """
-    asked, classes = _answers(teacher, X, logits)
-    told, others = _answers(student, X)
-    if classes is None:
+    asked, told, known, others = _compared(teacher, student, X, logits, classes)
+    if known is None:
         raise ValueError("the teacher answers numbers, which have no confusion table")
-    known = np.unique(np.concatenate([classes, told, [] if others is None else others]).astype(classes.dtype))
+    every = np.unique(np.concatenate([known, told, [] if others is None else others]).astype(known.dtype))
     table = pd.crosstab(pd.Series(asked, name="teacher"), pd.Series(told, name="student"))
-    return table.reindex(index=known, columns=known, fill_value=0).rename_axis("teacher").rename_axis("student", axis=1)
+    return table.reindex(index=every, columns=every, fill_value=0).rename_axis("teacher").rename_axis("student", axis=1)
 
 
 def student_quality(
@@ -87,6 +106,8 @@ def student_quality(
     X: Any,
     y: Any = None,
     *,
+    logits: bool = False,
+    classes: Any = None,
     n_resamples: int = 1000,
     rng: np.random.Generator | int | None = 0,
 ) -> dict[str, float]:
@@ -99,6 +120,8 @@ def student_quality(
         Points that neither was fitted on.
     y : array of shape (n,), optional
         Their true labels.
+    logits, classes
+        As for :func:`fidelity`.
     n_resamples : int
         Bootstrap resamples behind the 95% interval of the fidelity.
     rng : int, numpy Generator or None
@@ -118,16 +141,15 @@ def student_quality(
     >>> round(found["fidelity"], 2), round(found["accuracy"], 2)
     (0.78, 0.67)
     """
-    asked, classes = _answers(teacher, X)
-    told, _ = _answers(student, X)
+    asked, told, known, _ = _compared(teacher, student, X, logits, classes)
     generator = np.random.default_rng(rng)
     n = len(asked)
-    score = r2_score if classes is None else lambda a, b: float((a == b).mean())
+    score = r2_score if known is None else lambda a, b: float((a == b).mean())
     draws = [score(asked[rows], told[rows]) for rows in generator.integers(0, n, (n_resamples, n))]
     low, high = np.quantile(draws, [0.025, 0.975])
     out = {"fidelity": float(score(asked, told)), "fidelity_low": float(low), "fidelity_high": float(high)}
     if y is not None:
-        if classes is None:
+        if known is None:
             out |= {"r2": r2_score(y, told), "teacher_r2": r2_score(y, asked)}
         else:
             out |= {
@@ -141,7 +163,7 @@ def student_quality(
         return {name: float(value) for name, value in out.items()}
     lengths = np.array([*(rule.n_conditions for rule in rules.rules), 0])
     out |= {"n_rules": len(rules), "n_conditions": rules.n_conditions, "n_features": len(rules.used_features)}
-    out["path_length"] = lengths[rules.apply(X)].mean() if len(rules) else 0.0
+    out["path_length"] = lengths[rules.apply(table_of_rules(student, X))].mean() if len(rules) else 0.0
     return {name: float(value) for name, value in out.items()}
 
 

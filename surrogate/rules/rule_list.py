@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from surrogate.errors import did_you_mean
 from surrogate.literals import python_literal, said, sql_literal
 from surrogate.parameters import plain
-from surrogate.rules.condition import Condition, Literal, MofN, condition_from_dict, in_words
+from surrogate.rules.condition import COMPARE, Condition, Literal, MofN, condition_from_dict, in_words
 from surrogate.transfer.table import as_frame
 
 __all__ = ["Rule", "RuleList"]
@@ -50,8 +50,8 @@ class Rule:
     @property
     def n_conditions(self) -> int:
         """Number of conditions as read: limits on both sides of an input are one, and an m-of-n is as many as tests."""
-        single = {c.feature for c in self.conditions if isinstance(c, Literal)}
-        return len(single) + sum(len(c) for c in self.conditions if isinstance(c, MofN))
+        limited = {c.feature for c in self.conditions if isinstance(c, Literal) and c.op in COMPARE}
+        return len(limited) + sum(len(c) for c in self.conditions if isinstance(c, MofN) or c.op not in COMPARE)
 
     def holds(self, frame: pd.DataFrame) -> BoolArray:
         """For which rows all conditions hold."""

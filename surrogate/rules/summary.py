@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-from surrogate.rules.extract import extract_rules
+from surrogate.rules.extract import extract_rules, table_of_rules
 from surrogate.rules.fidelity import fidelity, fidelity_by_class, student_quality
 from surrogate.rules.rule_list import RuleList
-from surrogate.transfer.label import label
+from surrogate.transfer.label import TransferSet, label
 from surrogate.transfer.student import student_classes, teach
 
 __all__ = ["StudentSummary", "fidelity_curve", "summarise_student"]
@@ -113,16 +113,20 @@ def fidelity_curve(chain: Any, X: Any, y: Any = None, *, sizes: Sequence[int] = 
         raise ValueError(f"{type(student).__name__} has none of the parameters {', '.join(SIZE_PARAMETERS)}")
     if not hasattr(chain, "transfer_set_"):
         raise ValueError("the chain kept no transfer set: fit it without stream=True")
+    asked = _asked(chain, X)
     rows = []
     for size in sizes:
         taught = teach(
             clone(student).set_params(**{parameter: int(size)}), chain.transfer_set_, labels=chain.labels, rng=0
         )
         answers = _Answers(taught, getattr(chain, "classes_", None))
-        row: dict[str, Any] = {"size": int(size), "n_rules": len(extract_rules(taught, classes=answers.classes))}
-        row["fidelity"] = fidelity(chain.teacher_, answers, X)
+        row: dict[str, Any] = {
+            "size": int(size),
+            "n_rules": len(extract_rules(taught, classes=answers.classes, labels=chain.labels)),
+        }
+        row["fidelity"] = fidelity(asked, answers, asked.X)
         if y is not None:
-            row["accuracy"] = fidelity(_Labels(y, answers.classes), answers, X)
+            row["accuracy"] = fidelity(_truth(asked, y), answers, asked.X)
         rows.append(row)
     return pd.DataFrame(rows).set_index("size")
 
@@ -139,16 +143,16 @@ class _Answers:
         return student_classes(self.student, X, self.classes)
 
 
-class _Labels:
-    """The truth as a teacher."""
+def _asked(chain: Any, X: Any) -> TransferSet:
+    """What the teacher says, asked as the chain asks it; a simulator's failed runs are left out."""
+    asked: TransferSet = chain._label(X, "hard") if hasattr(chain, "_label") else label(chain.teacher_, X)
+    return asked
 
-    def __init__(self, y: Any, classes: Any) -> None:
-        self.y = np.asarray(y)
-        if classes is not None:
-            self.classes_ = np.unique(np.concatenate([classes, self.y]))
 
-    def predict(self, X: Any) -> Any:
-        return self.y
+def _truth(asked: TransferSet, y: Any) -> TransferSet:
+    """The true labels in place of the teacher's."""
+    y = np.asarray(y)
+    return replace(asked, y=y, classes=None if asked.classes is None else np.unique(np.concatenate([asked.classes, y])))
 
 
 def summarise_student(
@@ -184,15 +188,15 @@ def summarise_student(
     >>> summarise_student(chain, X[100:], sizes=()).quality["n_rules"]
     4.0
     """
-    teacher = chain.teacher_
-    quality = student_quality(teacher, chain, X, y)
+    asked = _asked(chain, X)
+    quality = student_quality(asked, chain, asked.X, y)
     try:
         rules: RuleList | None = extract_rules(chain)
     except TypeError:
         rules = None
     points = getattr(chain, "transfer_set_", None)
     if rules is not None and simplify and points is not None:
-        rules = rules.simplify(points.X)
+        rules = rules.simplify(table_of_rules(chain, points.X))
     has_size = any(p in chain.student.get_params() for p in SIZE_PARAMETERS) and hasattr(chain, "labels")
     curve = (
         fidelity_curve(chain, X, y, sizes=sizes) if has_size and points is not None and len(sizes) else pd.DataFrame()
@@ -200,7 +204,7 @@ def summarise_student(
     generator = getattr(chain, "generator_", None)
     chosen = getattr(generator, "generator_", generator)
     return StudentSummary(
-        teacher=_name(teacher),
+        teacher=_name(chain.teacher_),
         student=_name(chain.student_),
         generator="" if chosen is None else _name(chosen),
         n_transfer=0 if points is None else len(points),
@@ -208,13 +212,12 @@ def summarise_student(
         quality=quality,
         curve=curve,
         rules=rules,
-        confusion=None if getattr(chain, "classes_", None) is None else fidelity_by_class(teacher, chain, X),
-        by_rule=pd.DataFrame() if rules is None else _by_rule(rules, teacher, X),
+        confusion=None if getattr(chain, "classes_", None) is None else fidelity_by_class(asked, chain, asked.X),
+        by_rule=pd.DataFrame() if rules is None else _by_rule(rules, asked, table_of_rules(chain, asked.X)),
     )
 
 
-def _by_rule(rules: RuleList, teacher: Any, X: Any) -> pd.DataFrame:
-    asked = label(teacher, X)
+def _by_rule(rules: RuleList, asked: TransferSet, X: Any) -> pd.DataFrame:
     fired = rules.apply(X)
     predictions = [*(rule.prediction for rule in rules.rules), rules.default]
     words = [*(rule.words() for rule in rules.rules), "otherwise"]

@@ -14,12 +14,12 @@ import scipy.stats
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from surrogate.rules.condition import Condition, Literal, MofN
 from surrogate.rules.rule_list import Rule, RuleList
 from surrogate.space import Space
-from surrogate.transfer.table import Columns, as_frame
+from surrogate.transfer.table import Columns, as_frame, checked
 
 __all__ = ["Trepan"]
 
@@ -157,10 +157,7 @@ class Trepan(ClassifierMixin, BaseEstimator):
         self
         """
         self._check_parameters()
-        if not isinstance(X, pd.DataFrame):
-            X = validate_data(self, X, dtype=None, ensure_min_samples=2)
-        else:
-            validate_data(self, X, skip_check_array=True)
+        X = checked(self, X, reset=True, ensure_min_samples=2)
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)
         frame, dtype = as_frame(X, space)
@@ -178,10 +175,10 @@ class Trepan(ClassifierMixin, BaseEstimator):
         root = _Node((), frame[~held], codes[~held], 1.0, frame[~held])
         self._fill(root)
         self._root, order = root, self._grow(root)
-        self.n_tests_ = self._best_size(order, frame[held], codes[held])
-        for node in order[self.n_tests_ :]:
+        for node in order[self._best_size(order, frame[held], codes[held]) :]:
             node.test, node.children = None, None
         self._merge(root)
+        self.n_tests_ = sum(node.test is not None for node in order)
         self._forget(root)
         del self._oracle, self._rng
         return self
@@ -418,11 +415,7 @@ class Trepan(ClassifierMixin, BaseEstimator):
     def predict(self, X: Any) -> NDArray[Any]:
         """The class of each row's leaf; array of shape (m,)."""
         check_is_fitted(self)
-        if not isinstance(X, pd.DataFrame):
-            X = validate_data(self, X, dtype=None, reset=False)
-        else:
-            validate_data(self, X, reset=False, skip_check_array=True)
-        frame, dtype = as_frame(X)
+        frame, dtype = as_frame(checked(self, X, reset=False))
         frame = frame.set_axis(frame.columns.map(str) if dtype is None else list(self.columns_.names), axis=1)
         return np.asarray(self.classes_[self._walk(frame)])
 

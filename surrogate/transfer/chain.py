@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from surrogate.space import Space
 from surrogate.transfer.generators.base import Generator
 from surrogate.transfer.label import CHUNK_ROWS, Labels, TransferSet, accepted, estimator_type, label
-from surrogate.transfer.student import student_classes, student_probabilities, teach
-from surrogate.transfer.table import stacked
+from surrogate.transfer.student import student_classes, student_probabilities, teach, teach_more
+from surrogate.transfer.table import checked, stacked
 
 __all__ = ["Metamorphosis"]
 
@@ -197,12 +196,13 @@ class Metamorphosis(BaseEstimator):
         # A teacher that comes fitted is asked as it is, one that is fitted here may be fitted again on parts.
         teacher = self.teacher_ if y is None else self.teacher
         context = {"y": y, "space": space, "teacher": teacher, "student": self.student, "labels": self.labels}
+        context |= {"logits": self.logits, "classes": self.classes}
         self.generator_.fit(*(() if X is None else (X,)), **accepted(self.generator_.fit, **context))
         self._known = self.classes
         if self.classes is None and y is not None and estimator_type(self.teacher_) is None:
             self._known = _classes_of(y)
         if self.stream:
-            self._teach_in_chunks(rng)
+            self._teach_in_chunks(X, y, rng)
         else:
             self._teach(X, y, rng, space)
         return self
@@ -231,13 +231,8 @@ class Metamorphosis(BaseEstimator):
             raise TypeError(f"stream=True needs a student with partial_fit, and {type(self.student).__name__} has none")
 
     def _checked(self, X: Any, *, reset: bool) -> Any:
-        """Points with as many columns, and the names, that ``fit`` saw; what may be in them is up to the parts."""
-        if isinstance(X, pd.DataFrame):
-            validate_data(self, X, reset=reset, skip_check_array=True)
-            return X
         finite = not self.__sklearn_tags__().input_tags.allow_nan
-        options = {"dtype": None, "accept_sparse": True, "allow_nd": True, "ensure_all_finite": finite}
-        return validate_data(self, X, reset=reset, **options)
+        return checked(self, X, reset=reset, accept_sparse=True, allow_nd=True, ensure_all_finite=finite)
 
     def _fitted_teacher(self, X: Any, y: Any) -> Any:
         if y is not None and hasattr(self.teacher, "fit"):
@@ -252,11 +247,11 @@ class Metamorphosis(BaseEstimator):
                 ) from error
         return self.teacher
 
-    def _label(self, X: Any) -> TransferSet:
+    def _label(self, X: Any, labels: Labels | None = None) -> TransferSet:
         return label(
             self.teacher_,
             X,
-            labels=self.labels,
+            labels=self.labels if labels is None else labels,
             classes=self._known,
             temperature=self.temperature,
             logits=self.logits,
@@ -282,8 +277,11 @@ class Metamorphosis(BaseEstimator):
     def _teach(self, X: Any, y: Any, rng: np.random.Generator, space: Space | None) -> None:
         n = len(self.generator_) if self.n_new is None else self.n_new
         points = self._label(self.generator_.draw(n, rng))
-        if self.originals != "none" and X is not None:
-            points = self._with_originals(points, X, y)
+        first = self._originals(X, y)
+        if first is not None:
+            both = None if points.probabilities is None else np.concatenate([first.probabilities, points.probabilities])
+            X_both, y_both = stacked([first.X, points.X]), np.concatenate([first.y, points.y])
+            points = TransferSet(X_both, y_both, both, points.classes)
         self.transfer_set_ = self._augmented(points, rng)
         self._learned(points.classes)
         self.student_ = teach(
@@ -295,24 +293,36 @@ class Metamorphosis(BaseEstimator):
             rng=rng,
         )
 
-    def _with_originals(self, points: TransferSet, X: Any, y: Any) -> TransferSet:
+    def _originals(self, X: Any, y: Any) -> TransferSet | None:
+        """The points of ``fit`` with the labels that the student is to learn of them."""
+        if self.originals == "none" or X is None:
+            return None
         first = self._label(X)
         if self.originals == "own" and y is not None:
             soft = None if first.probabilities is None else (np.asarray(y)[:, None] == first.classes).astype(float)
             first = TransferSet(first.X, np.asarray(y), soft, first.classes)
-        both = None if points.probabilities is None else np.concatenate([first.probabilities, points.probabilities])
-        return TransferSet(stacked([first.X, points.X]), np.concatenate([first.y, points.y]), both, points.classes)
+        return first
 
-    def _teach_in_chunks(self, rng: np.random.Generator) -> None:
-        student = clone(self.student)
+    def _chunks(self, X: Any, y: Any, rng: np.random.Generator) -> Iterator[TransferSet]:
+        first = self._originals(X, y)
+        if first is not None:
+            yield first
         left = len(self.generator_) if self.n_new is None else int(self.n_new)
         while left > 0:
             n = min(left, self.chunk_rows)
-            points = self._augmented(self._label(self.generator_.draw(n, rng)), rng)
-            self._learned(points.classes)
-            # The first chunk may lack a class, and partial_fit has to know all of them.
-            student.partial_fit(points.X, points.y, **accepted(student.partial_fit, classes=points.classes))
+            yield self._label(self.generator_.draw(n, rng))
             left -= n
+
+    def _teach_in_chunks(self, X: Any, y: Any, rng: np.random.Generator) -> None:
+        student = None
+        for points in self._chunks(X, y, rng):
+            known: Any = getattr(self, "classes_", None)
+            if student is not None and points.classes is not None and not np.array_equal(points.classes, known):
+                raise ValueError(
+                    f"the teacher answered the classes {points.classes} after {known}; name all as classes="
+                )
+            self._learned(points.classes)
+            student = teach_more(self.student, student, self._augmented(points, rng), labels=self.labels, rng=rng)
         self.student_ = student
 
     def _learned(self, classes: NDArray[Any] | None) -> None:

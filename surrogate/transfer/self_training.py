@@ -12,10 +12,10 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.model_selection import StratifiedShuffleSplit
 from sklearn.utils import get_tags
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from surrogate.transfer.label import SMALLEST, TransferSet, label, n_rows
-from surrogate.transfer.table import rows_of, stacked
+from surrogate.transfer.table import checked, rows_of, stacked
 
 __all__ = ["SelfTraining"]
 
@@ -201,12 +201,8 @@ class SelfTraining(ClassifierMixin, BaseEstimator):
             )
 
     def _checked(self, X: Any, *, reset: bool) -> Any:
-        if isinstance(X, pd.DataFrame):
-            validate_data(self, X, reset=reset, skip_check_array=True)
-            return X
         finite = not self.__sklearn_tags__().input_tags.allow_nan
-        options = {"dtype": None, "accept_sparse": "csr", "allow_nd": True, "ensure_all_finite": finite}
-        return validate_data(self, X, reset=reset, **options)
+        return checked(self, X, reset=reset, accept_sparse="csr", allow_nd=True, ensure_all_finite=finite)
 
     def _parts(self, y: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Rows to learn from and rows held out: none where there are too few, or a class would have no row left."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -11,13 +12,12 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.multioutput import MultiOutputRegressor
 from sklearn.utils import get_tags
-from sklearn.utils.validation import has_fit_parameter
 
 from surrogate.space import Space
 from surrogate.transfer.label import SMALLEST, Labels, TransferSet, accepted, estimator_type
 from surrogate.transfer.table import rows_of
 
-__all__ = ["finds_boxes", "student_classes", "student_probabilities", "teach"]
+__all__ = ["as_probabilities", "finds_boxes", "student_classes", "student_probabilities", "teach", "teach_more"]
 
 # Shares of a soft label that are left out of the weighted copies: each would be a row more.
 SMALLEST_WEIGHT = 0.01
@@ -72,35 +72,68 @@ def teach(
     TypeError
         If a classifier is to learn numbers, or boxes are to be found for more than two classes.
     """
+    model = _learner(student, points)
+    X, y, options = _lesson(model, model.fit, points, labels, rng)
+    return model.fit(X, y, **options, **accepted(model.fit, space=space, oracle=oracle))
+
+
+def teach_more(
+    student: Any,
+    model: Any,
+    points: TransferSet,
+    *,
+    labels: Labels = "hard",
+    rng: np.random.Generator | int | None = None,
+) -> Any:
+    """The same with ``partial_fit``: `model` is what the student has become so far, None for the first points."""
+    model = _learner(student, points) if model is None else model
+    X, y, options = _lesson(model, model.partial_fit, points, labels, rng)
+    model.partial_fit(X, y, **options)  # not all return themselves
+    return model
+
+
+def _learner(student: Any, points: TransferSet) -> Any:
+    """A student that has learned nothing yet and takes as many columns as there are classes, if it learns numbers."""
+    several = points.classes is not None and estimator_type(student) == "regressor"
+    if several and not get_tags(student).target_tags.multi_output:
+        return MultiOutputRegressor(clone(student))
+    return clone(student)
+
+
+def _lesson(
+    student: Any,
+    method: Callable[..., Any],
+    points: TransferSet,
+    labels: Labels,
+    rng: np.random.Generator | int | None,
+) -> tuple[Any, Any, dict[str, Any]]:
+    """Points, labels and options as a student's ``fit`` or ``partial_fit`` takes them."""
     kind = estimator_type(student)
-    known = accepted(student.fit, space=space, oracle=oracle)
-    model = clone(student)
     soft = points.probabilities if labels != "hard" else None
     if finds_boxes(student):
-        return model.fit(points.X, _of_interest(points, soft), **known)
+        return points.X, _of_interest(points, soft), {}
     if points.classes is None:
         if kind == "classifier":
             raise TypeError(
                 f"{type(student).__name__} is a classifier, but the teacher answers numbers; take a regressor, or a "
                 "teacher that answers classes (of type bool, int or str) or probabilities of shape (n, k)"
             )
-        return model.fit(points.X, points.y, **known)
-    if soft is None:
-        if kind == "regressor":
-            soft = (points.y[:, None] == points.classes).astype(float)
-        else:
-            return model.fit(points.X, points.y, **accepted(student.fit, classes=points.classes), **known)
+        return points.X, points.y, {}
     if kind == "regressor":
-        if not get_tags(student).target_tags.multi_output:
-            model, known = MultiOutputRegressor(model), {}
-        return model.fit(points.X, _logits(soft) if labels == "logits" else soft, **known)
+        if soft is None:
+            soft = (points.y[:, None] == points.classes).astype(float)
+        return points.X, _logits(soft) if labels == "logits" else soft, {}
+    # The first chunk may lack a class, and partial_fit has to know all of them.
+    known = accepted(method, classes=points.classes)
+    if soft is None:
+        return points.X, points.y, known
     if getattr(student, "soft_labels", False):
-        return model.fit(points.X, soft, classes=points.classes, **known)
-    if has_fit_parameter(student, "sample_weight"):
+        return points.X, soft, {"classes": points.classes}
+    if "sample_weight" in inspect.signature(method).parameters:
         rows, columns = np.nonzero(soft >= min(SMALLEST_WEIGHT, 1 / soft.shape[1]))
-        return model.fit(rows_of(points.X, rows), points.classes[columns], sample_weight=soft[rows, columns], **known)
+        return rows_of(points.X, rows), points.classes[columns], {"sample_weight": soft[rows, columns]} | known
     drawn = (np.random.default_rng(rng).random((len(soft), 1)) > soft.cumsum(axis=1)).sum(axis=1)
-    return model.fit(points.X, points.classes[np.minimum(drawn, soft.shape[1] - 1)], **known)
+    return points.X, points.classes[np.minimum(drawn, soft.shape[1] - 1)], known
 
 
 def student_classes(student: Any, X: Any, classes: NDArray[Any] | None) -> NDArray[Any]:
@@ -117,15 +150,20 @@ def student_probabilities(student: Any, X: Any, classes: NDArray[Any], labels: L
     """Probabilities of `classes` by a taught student; array of shape (n, k)."""
     if estimator_type(student) == "regressor":
         answers = np.asarray(student.predict(X), dtype=float).reshape(-1, len(classes))
-        if labels == "logits":
-            return np.asarray(scipy.special.softmax(answers, axis=1))
-        p = np.maximum(answers, SMALLEST)
-        return np.asarray(p / p.sum(axis=1, keepdims=True))
+        return as_probabilities(answers, labels)
     found = np.asarray(student.predict_proba(X))
     # A class that no transfer point had is unknown to the student.
     out = np.zeros((len(found), len(classes)))
     out[:, np.searchsorted(classes, student.classes_)] = found
     return out
+
+
+def as_probabilities(answers: NDArray[np.float64], labels: Labels) -> NDArray[np.float64]:
+    """What a regressor answers that learned `labels`, one column a class, as distributions."""
+    if labels == "logits":
+        return np.asarray(scipy.special.softmax(answers, axis=1))
+    p = np.maximum(answers, SMALLEST)
+    return np.asarray(p / p.sum(axis=1, keepdims=True))
 
 
 def _of_interest(points: TransferSet, soft: NDArray[np.float64] | None) -> NDArray[Any]:

@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 import scipy.sparse
 from numpy.typing import NDArray
+from sklearn.utils.validation import validate_data
 
 from surrogate.space import Categorical, Integer, Ordinal, Real, Space
 
-__all__ = ["Column", "Columns", "as_frame", "rows_of", "stacked"]
+__all__ = ["Column", "Columns", "as_frame", "checked", "rows_of", "stacked"]
 
 FloatArray = NDArray[np.float64]
 
@@ -194,6 +195,14 @@ def as_frame(X: Any, space: Space | None = None) -> tuple[pd.DataFrame, Any]:
     if not len(frame):
         raise ValueError(f"X has no rows: 0 sample(s) (shape={frame.shape}) while a minimum of 1 is required.")
     return frame, dtype
+
+
+def checked(estimator: Any, X: Any, *, reset: bool, **options: Any) -> Any:
+    """`X` with as many columns, and the names, that ``fit`` saw; what may be in a frame is up to the parts."""
+    if isinstance(X, pd.DataFrame):
+        validate_data(estimator, X, reset=reset, skip_check_array=True)
+        return X
+    return validate_data(estimator, X, reset=reset, dtype=None, **options)
 
 
 def rows_of(X: Any, index: Any) -> Any:

@@ -11,12 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
-from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeRegressor
 
 import surrogate as sg
 from surrogate.rules.extract import _turning_point
@@ -236,3 +238,55 @@ def test_nonsense_is_refused():
         sg.RuleList((sg.Rule((sg.Literal("y", ">", 1.0),), 1),), 0, ("x",))
     with pytest.raises(ValueError, match="tolerance must be a share"):
         RULES.simplify(mixed(), tolerance=2)
+
+
+def test_missing_categories_meet_no_test_in_any_language():
+    test = sg.Literal("k", "not in", {"a"})
+    rules = sg.RuleList((sg.Rule((test,), "yes"), sg.Rule((test.negated(),), "no")), "neither", ("k",))
+    frame = pd.DataFrame({"k": ["a", "b", None]})
+    wanted = ["no", "yes", "neither"]
+    assert rules.predict(frame).tolist() == wanted
+    assert run_sql(rules, frame) == wanted
+    assert run_python(rules, frame) == wanted
+    assert run_python(rules, pd.DataFrame({"k": pd.Series(["a", "b", np.nan], dtype=object)})) == wanted
+    assert not sg.Literal("k", "in", {"a", None}).holds(frame)[2]
+
+
+def test_conditions_are_counted_as_they_are_read():
+    rule = sg.Rule(
+        (
+            sg.Literal("k", "not in", {"a"}),
+            sg.Literal("k", "not in", {"b"}),
+            sg.Literal("x", ">", 0.0),
+            sg.Literal("x", "<", 1.0),
+        ),
+        1,
+    )
+    assert rule.words() == "k != 'a' and k != 'b' and 0 < x < 1"
+    assert rule.n_conditions == 3
+
+
+@pytest.mark.parametrize("tree", [DecisionTreeClassifier(max_leaf_nodes=6), ExtraTreeRegressor(random_state=0)])
+def test_a_tree_that_learned_where_missing_values_go_is_refused(tree):
+    X, y = load_iris(return_X_y=True)
+    assert len(sg.extract_rules(clone(tree).set_params(ccp_alpha=0.001).fit(X, y))) > 2
+    holed = np.where(np.random.default_rng(0).random(X.shape) < 0.3, np.nan, X)
+    with pytest.raises(TypeError, match=r"learned at node \d+ where missing values of input \d go"):
+        sg.extract_rules(clone(tree).fit(holed, y))
+
+
+def test_rules_of_a_tree_taught_logits_have_the_students_probabilities():
+    X, y = load_iris(return_X_y=True)
+    student = DecisionTreeRegressor(max_leaf_nodes=5, random_state=0)
+    chain = sg.Metamorphosis(GaussianNB(), sg.KernelDensity(), student, 1000, labels="logits", rng=0).fit(X, y)
+    rules = sg.extract_rules(chain)
+    assert_allclose(rules.predict_proba(X), chain.predict_proba(X))
+    assert (rules.to_frame()["purity"] <= 1).all()
+
+
+def test_limits_of_a_box_are_renamed():
+    X = np.random.default_rng(0).random((500, 2))
+    finder = sg.Prim().fit(X, (X[:, 0] > 0.6) & (X[:, 1] < 0.5))
+    rules = sg.extract_rules(finder, feature_names=["a", "b"])
+    assert rules.used_features == ("a", "b")
+    assert_array_equal(rules.predict(X), finder.best_.contains(X))

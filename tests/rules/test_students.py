@@ -95,6 +95,13 @@ def test_trepan_takes_categories_and_keeps_to_a_space():
     assert_array_equal(tree.to_rules().predict(new), tree.predict(new))
 
 
+def test_trepan_counts_the_tests_that_are_left():
+    X = numbers(300)
+    y = np.where((X["a"] > 0.6) | (np.random.default_rng(0).random(300) < 0.2), "yes", "no")
+    tree = sg.Trepan(max_nodes=15, min_sample=30, max_literals=1, validation=0.0).fit(X, y)
+    assert tree.n_tests_ == len(tree.to_rules()) - 1 < 15
+
+
 def test_trepan_stops_where_a_node_is_pure_enough():
     X = numbers(2000)
     rare = np.where(np.random.default_rng(0).random(2000) < 0.01, "odd", "usual")

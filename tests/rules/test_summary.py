@@ -5,8 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 import surrogate as sg
@@ -94,3 +98,64 @@ def test_numbers_and_students_without_rules(tmp_path):
     assert bare.rules is None
     assert bare.curve.empty
     sg.report(tmp_path / "b.html", student=bare)
+
+
+@pytest.mark.parametrize("step", [StandardScaler(), PCA(1)])
+def test_rules_of_a_pipeline_are_asked_about_what_its_last_step_sees(step):
+    X = np.random.default_rng(0).normal(50, 5, (300, 2)) * [3, 1]
+    student = make_pipeline(step, DecisionTreeClassifier(max_leaf_nodes=4, random_state=0))
+    chain = sg.Metamorphosis(GaussianNB(), sg.Noise(), student, n_new=2000, rng=0).fit(X, X[:, 0] > 150)
+    told = sg.summarise_student(chain, X, sizes=())
+    agree = (told.by_rule["points"] * told.by_rule["fidelity"]).sum() / told.by_rule["points"].sum()
+    assert agree == pytest.approx(told.quality["fidelity"], abs=0.01)
+    assert agree > 0.95
+    assert 0 < told.quality["path_length"] <= 2
+
+
+def test_rules_of_a_pipeline_that_makes_sparse_columns_are_asked():
+    X = pd.DataFrame({"k": list("uvw") * 50})
+    student = make_pipeline(OneHotEncoder(), DecisionTreeClassifier())
+    chain = sg.Metamorphosis(lambda X: (X["k"] == "u").to_numpy(), sg.Bootstrap(), student, 500, rng=0).fit(X)
+    told = sg.summarise_student(chain, X, sizes=())
+    assert told.by_rule["fidelity"].eq(1).all()
+
+
+def logits(X):
+    return np.column_stack([np.zeros(len(X)), 20 * X[:, 0] - 10])
+
+
+def shares(X):
+    return 1 / (1 + np.exp(logits(X)[:, ::-1] - logits(X)))
+
+
+@pytest.mark.parametrize(("teacher", "options"), [(shares, {}), (logits, {"logits": True})])
+def test_the_teacher_is_asked_as_the_chain_asks_it(teacher, options):
+    X = np.random.default_rng(0).random((400, 2))
+    student = DecisionTreeClassifier(max_leaf_nodes=2, random_state=0)
+    options = options | {"classes": ["down", "up"]}
+    chain = sg.Metamorphosis(teacher, sg.Uniform(), student, n_new=2000, rng=0, **options).fit(X)
+    y = np.where(X[:, 0] > 0.5, "up", "down")
+    told = sg.summarise_student(chain, X, y, sizes=(2,))
+    assert told.quality["fidelity"] > 0.98
+    assert told.quality["teacher_accuracy"] == 1
+    assert told.curve.loc[2, "fidelity"] == told.quality["fidelity"]
+    assert told.confusion.index.tolist() == ["down", "up"]
+    assert told.by_rule["fidelity"].min() > 0.95
+    assert sg.fidelity(teacher, chain, X, **options) == told.quality["fidelity"]
+    assert sg.student_quality(teacher, chain, X, y, **options) == told.quality
+    assert sg.fidelity_by_class(teacher, chain, X, **options).equals(told.confusion)
+
+
+def test_classes_that_have_nothing_in_common_are_named():
+    X = np.random.default_rng(0).random((50, 2))
+    for compare in (sg.fidelity, sg.fidelity_by_class, sg.student_quality):
+        with pytest.raises(ValueError, match=r"no class in common: \[0 1\] and \['down' 'up'\].* classes="):
+            compare(shares, lambda X: np.where(X[:, 0] > 0.5, "up", "down"), X)
+
+
+def test_the_curve_of_many_labelled_points():
+    """More than a teacher is asked for at a time."""
+    X = np.random.default_rng(0).random((70_000, 2))
+    student = DecisionTreeClassifier(max_leaf_nodes=2)
+    chain = sg.Metamorphosis(lambda X: X[:, 0] > 0.5, sg.Uniform(), student, 500, rng=0).fit(X)
+    assert sg.fidelity_curve(chain, X, X[:, 0] > 0.5, sizes=[2]).loc[2, "accuracy"] > 0.98

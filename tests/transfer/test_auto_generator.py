@@ -95,6 +95,22 @@ def test_a_fitted_teacher_without_labels_is_asked_as_it_is():
     assert calls.generator_.chosen_ == "Noise"
 
 
+@pytest.mark.parametrize("classes", [None, ["down", "up"]])
+def test_logits_and_names_of_classes_reach_the_choice(classes):
+    X, _ = task()
+    chain = sg.Metamorphosis(
+        lambda X: np.column_stack([np.zeros(len(X)), 5 * X[:, 0]]),
+        sg.AutoGenerator([Elsewhere(), sg.Noise()]),
+        TREE,
+        2000,
+        logits=True,
+        classes=classes,
+        rng=0,
+    ).fit(X)
+    assert chain.generator_.chosen_ == "Noise"
+    assert chain.generator_.scores_.loc["Noise", "fidelity"] > 0.9
+
+
 def test_numbers_are_compared_by_squared_error():
     X = np.random.default_rng(0).random((150, 2))
     y = X[:, 0] ** 2

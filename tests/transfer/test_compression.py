@@ -52,6 +52,14 @@ def test_parameters_are_counted():
     assert n_parameters(object()) is None
 
 
+def test_a_chain_is_measured_by_its_student():
+    X, y = load_digits(return_X_y=True)
+    chain = sg.Metamorphosis(RandomForestClassifier(5), sg.Noise(), DecisionTreeClassifier(max_depth=2), 500, rng=0)
+    table = sg.compare_models({"chain": chain.fit(X, y), "student": chain.student_}, X, repeats=1)
+    assert table.loc["chain", "bytes"] == table.loc["student", "bytes"]
+    assert table.loc["chain", "parameters"] == table.loc["student", "parameters"]
+
+
 def test_latency_is_that_of_predict():
     table = sg.compare_models({"slow": Slow()}, np.zeros((100, 1)), repeats=2)
     # At least as long as it sleeps, however busy the machine; of a batch the share of one row.

@@ -114,6 +114,25 @@ def test_equal_rows_are_no_obstacle(generator):
     assert_allclose(new, 1.0)
 
 
+def test_a_real_parameter_is_drawn_between_whole_numbers():
+    x = np.array([[0, 3], [1, 1], [0, 2], [1, 3]])
+    space = sg.Space(a=sg.Real(0, 1), n=sg.Categorical([1, 2, 3]))
+    new = sg.Uniform(space).fit(x).draw(1000, rng=0)
+    assert_allclose(new[:, 0].mean(), 0.5, atol=0.05)
+    assert set(new[:, 1]) == {1, 2, 3}
+    whole = sg.Uniform(sg.Space(a=sg.Integer(0, 1), n=sg.Categorical([1, 2, 3]))).fit(x).draw(10, rng=0)
+    assert whole.dtype == x.dtype
+
+
+def test_few_labels_that_are_not_whole_are_numbers_to_a_forest():
+    x = np.random.default_rng(0).random((40, 2))
+    assert len(sg.ForestDensity(5).fit(x, x[:, 0] * 2.3).draw(10, rng=0)) == 10
+    # Classes named by whole floats are still classes: the same forest as of whole numbers.
+    y = (x[:, 0] > 0.5).astype(int)
+    draws = [sg.ForestDensity(5).fit(x, labels).draw(10, rng=0) for labels in (y, y.astype(float))]
+    assert_allclose(*draws)
+
+
 def test_two_rows_are_enough(generator):
     new = generator.fit(np.array([[0.0, 1.0], [2.0, 5.0]])).draw(50, rng=0)
     assert np.isfinite(new).all()

@@ -132,6 +132,8 @@ class AutoGenerator(BaseEstimator):
         teacher: Any = None,
         student: Any = None,
         labels: Any = "hard",
+        logits: bool = False,
+        classes: Any = None,
     ) -> AutoGenerator:
         """Compare the candidates and fit the best on all rows.
 
@@ -144,6 +146,8 @@ class AutoGenerator(BaseEstimator):
         teacher, student : estimators, optional
             Those of the chain. A teacher without `y` must be fitted.
         labels : {"hard", "soft", "logits"}
+        logits, classes
+            How the teacher's scores are read, as in :func:`~surrogate.transfer.label.label`.
 
         Returns
         -------
@@ -170,7 +174,10 @@ class AutoGenerator(BaseEstimator):
         if teacher is None or student is None or is_simulator(teacher):
             self.scores_ = self._distances(candidates, X_part, y_part, folds, space)
         else:
-            self.scores_ = self._student_scores(candidates, X_part, y_part, folds, space, teacher, student, labels)
+            reading = {"logits": logits, "classes": _known(teacher, y) if classes is None else classes}
+            self.scores_ = self._student_scores(
+                candidates, X_part, y_part, folds, space, teacher, student, labels, reading
+            )
         usable = self.scores_[self.scores_["problem"] == ""]
         if usable.empty:
             problems = "; ".join(f"{name}: {text}" for name, text in self.scores_["problem"].items())
@@ -213,6 +220,7 @@ class AutoGenerator(BaseEstimator):
         teacher: Any,
         student: Any,
         labels: Any,
+        reading: dict[str, Any],
     ) -> pd.DataFrame:
         n = n_rows(X)
         credit = {name: np.full((2, n), np.nan) for name in candidates}  # against labels and teacher, a row
@@ -223,14 +231,14 @@ class AutoGenerator(BaseEstimator):
             asked = teacher
             if y is not None and hasattr(teacher, "fit"):
                 asked = clone(teacher).fit(X_train, y_train)
-            goal = label(asked, X_held, classes=_known(asked, y))
+            goal = label(asked, X_held, **reading)
             for name, candidate in candidates.items():
                 if problems[name]:
                     continue
                 try:
                     generator = clone(candidate)
                     generator.fit(X_train, **accepted(generator.fit, y=y_train, space=space))
-                    points = label(asked, generator.draw(self.n_points, fold), labels=labels, classes=_known(asked, y))
+                    points = label(asked, generator.draw(self.n_points, fold), labels=labels, **reading)
                     taught = teach(student, points, labels=labels, space=space, rng=fold)
                     answers = student_classes(taught, X_held, goal.classes)
                 except (ValueError, TypeError, NotFittedError, np.linalg.LinAlgError) as error:
@@ -314,9 +322,9 @@ class AutoGenerator(BaseEstimator):
         return self.generator_.draw(n, rng)
 
 
-def _known(teacher: Any, y: NDArray[Any] | None) -> Any:
+def _known(teacher: Any, y: Any) -> Any:
     """Classes for the probabilities of a callable, which has no names for them."""
-    if y is None or y.dtype.kind == "f" or hasattr(teacher, "predict"):
+    if y is None or np.asarray(y).dtype.kind == "f" or hasattr(teacher, "predict"):
         return None
     return np.unique(y)
 

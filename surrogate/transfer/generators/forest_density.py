@@ -65,7 +65,7 @@ class ForestDensity(TableGenerator):
             shuffled = np.column_stack([rng.permutation(column) for column in codes.T])
             told_apart = np.repeat([1, 0], len(codes))
             forest: Any = RandomForestClassifier(**options).fit(np.concatenate([codes, shuffled]), told_apart)
-        elif y.ndim == 1 and (y.dtype.kind in "bOSU" or len(np.unique(y)) <= MAX_CLASSES):
+        elif y.ndim == 1 and (y.dtype.kind in "bOSU" or _few_whole(y)):
             forest = RandomForestClassifier(**options).fit(codes, y)
         else:
             forest = RandomForestRegressor(**options).fit(codes, y)
@@ -90,6 +90,12 @@ class ForestDensity(TableGenerator):
             donors = np.concatenate(self._rows)[starts[leaf] + (rng.random(n) * counts[leaf]).astype(np.int64)]
             out[:, nominal] = self._codes[np.ix_(donors, nominal)]
         return out
+
+
+def _few_whole(y: NDArray[Any]) -> bool:
+    """Whether numbers may be the names of classes."""
+    values = np.unique(y)
+    return len(values) <= MAX_CLASSES and bool((values == np.floor(values)).all())
 
 
 def _leaf_boxes(tree: Any, codes: FloatArray) -> tuple[FloatArray, FloatArray]:

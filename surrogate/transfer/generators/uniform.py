@@ -63,9 +63,12 @@ class Uniform(TableGenerator):
         if self.space_ is None:
             return super().draw(n, rng)
         frame = self.space_.from_unit(np.random.default_rng(rng).random((check_count(n), self.space_.d)))
-        if self.columns_.array_dtype is not None:
-            return frame.to_numpy(dtype=self.columns_.array_dtype)
-        return frame
+        dtype = self.columns_.array_dtype
+        if dtype is None:
+            return frame
+        # All that came of a real parameter may have been whole numbers.
+        whole = all(c.kind != "real" and all(isinstance(v, int) for v in c.values) for c in self.columns_.columns)
+        return frame.to_numpy(dtype=dtype if whole or dtype.kind not in "iu" else float)
 
     def _learn(self, codes: FloatArray, y: NDArray[Any] | None) -> None:
         self._low, self._high = codes.min(axis=0), codes.max(axis=0)
