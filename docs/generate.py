@@ -98,23 +98,20 @@ def generated_benchmarks(root: Path) -> dict[str, str]:
 
 
 def _reference() -> dict[str, str]:
-    from surrogate.study import REQUIRED_TABLES, SCHEMA
+    from surrogate.study import study_keys
 
     lines = [
         "# Study files and the command line",
         "A study is a TOML file; `surrogate run STUDY.toml` does what it says. Relative file names are beside it. The",
-        "tables `emulate`, `discover` and `sensitivity` are done only if they are there; a misspelt key is an error.",
+        "tables `emulate`, `discover`, `sensitivity` and `optimize` are done only if they are there; a misspelt key is",
+        "an error. `surrogate keys` prints this list.",
         "",
         "```text",
         _help(),
         "```",
+        "",
+        study_keys(),
     ]
-    for table, keys in SCHEMA.items():
-        lines += [f"\n## `[{table}]`{' (required)' if table in REQUIRED_TABLES else ''}\n"]
-        lines += ["| key | value | default |", "|---|---|---|"]
-        for name, key in keys.items():
-            default = "required" if key.required else "" if key.default is None else f"`{key.default!r}`"
-            lines.append(f"| `{name}` | {key.words} | {default} |")
     return {"reference/study.md": "\n".join(lines) + "\n"}
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import importlib.metadata
 import inspect
 import json
 import math
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -43,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         epilog=EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    version = importlib.metadata.version("surrogate-learn")
+    parser.add_argument("--version", action="version", version=f"surrogate-learn {version}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     listing = commands.add_parser(
         "simulators", help="list the installed simulators, or show one", description="list the installed simulators"
@@ -60,6 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command.add_argument("study", type=Path, metavar="STUDY", help="a TOML file")
         if name != "report":
             command.add_argument("--rerun-failures", action="store_true", help="also run stored points that failed")
+    commands.add_parser("keys", help="what a study file may say", description="every table and key of a study file")
     command = commands.add_parser(
         "discover", help="where the runs of a store are of interest", description="Boxes found on a store's runs."
     )
@@ -73,13 +78,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     command.add_argument("--output", type=Path, metavar="FILE", help="also write a report: .html, .md or .json")
     given = parser.parse_args(arguments)
-    handlers = {"simulators": _simulators, "discover": _discover}
+    handlers = {"simulators": _simulators, "discover": _discover, "keys": _keys}
     try:
         return handlers.get(given.command, _study)(given)
     except StudyError as error:
         return _fail(error, 2)
     except StoreError as error:
         return _fail(error, 3)
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; Python would complain once more when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (SurrogateError, OSError) as error:
         return _fail(error, 2)
     except KeyboardInterrupt:
@@ -196,12 +205,17 @@ def _discover(given: argparse.Namespace) -> int:
         raise StoreError(f"there is no run store {given.store}")
     with RunStore(given.store) as store:
         runs = store.runs()
-    if runs.levels:
-        runs = runs.at_level(0)
     found = Discovery.of_runs(runs, given.where)
     print(found)
     if file is not None:
-        print(f"report: {report(file, runs=runs, boxes=found, of_interest=given.where)}")
+        print(f"report: {report(file, runs=found.runs, boxes=found, of_interest=given.where)}")
+    return 0
+
+
+def _keys(given: argparse.Namespace) -> int:
+    from surrogate.study import study_keys
+
+    print(study_keys())
     return 0
 
 
@@ -223,6 +237,11 @@ def _study(given: argparse.Namespace) -> int:
         )
         return 130
     print(f"{finished.runs!r}")
+    failed = finished.runs.health().drop(index="done", errors="ignore")
+    for status, row in failed.iterrows():
+        sys.stderr.write(f"surrogate: {row['runs']} runs {status}, most often: {row['commonest_cause']}\n")
+    if len(failed) and given.command != "report" and not given.rerun_failures:
+        sys.stderr.write(f"surrogate: mended the cause? surrogate resume --rerun-failures {given.study}\n")
     for problem in finished.problems:
         sys.stderr.write(f"surrogate: {problem}\n")
     print(f"report: {finished.report}")

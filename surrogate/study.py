@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -64,8 +64,15 @@ def _positive(value: Any) -> str | None:
     return None if value > 0 else f"must be positive, got {value!r}"
 
 
-def _one_of(known: Mapping[str, Any]) -> Callable[[Any], str | None]:
-    return lambda value: None if value in known else f"unknown {value!r}; {did_you_mean(value, known)}"
+def _choice(known: Iterable[str], default: str | None = None) -> _Key:
+    """A key that takes one of some words."""
+    words = list(known)
+    return _Key(
+        str,
+        f"one of {', '.join(words)}",
+        default,
+        check=lambda value: None if value in words else f"unknown {value!r}; {did_you_mean(value, words)}",
+    )
 
 
 _NUMBER = (int, float)
@@ -78,9 +85,9 @@ DEFAULT_EMULATOR = "gaussian_process"
 # Every table and key of a study file. Tables other than [simulator] and [design] may be left out; [emulate],
 # [discover], [sensitivity] and [optimize] are done only if they are there.
 SCHEMA: dict[str, dict[str, _Key]] = {
-    "simulator": {"use": _Key(str, "text", required=True)},
+    "simulator": {"use": _Key(str, "an installed simulator, module:object, or file.py:object", required=True)},
     "design": {
-        "sampler": _Key(str, "text", "sobol", check=_one_of({**SAMPLERS, **FIXED_SIZE})),
+        "sampler": _choice({**SAMPLERS, **FIXED_SIZE}, "sobol"),
         "n": _Key(int, "a whole number", check=_at_least(1)),
         "seed": _Key(int, "a whole number", 0, check=_at_least(0)),
         # Options of the one sampler or the other, passed on as they are.
@@ -102,24 +109,24 @@ SCHEMA: dict[str, dict[str, _Key]] = {
     },
     "emulate": {
         "outputs": _Key(list, "a list of outputs"),
-        "emulator": _Key(str, "text", DEFAULT_EMULATOR, check=_one_of(EMULATORS)),
+        "emulator": _choice(EMULATORS, DEFAULT_EMULATOR),
     },
     "discover": {
         "of_interest": _Key((dict, str), "a table such as {growth_rate = '> 0'}", required=True),
-        "finder": _Key(str, "text", "prim", check=_one_of(dict.fromkeys(("prim", "reds")))),
+        "finder": _choice(("prim", "reds"), "prim"),
         "alpha": _Key(_NUMBER, "a number", 0.05, check=_between_0_and_1),
         "min_support": _Key(_NUMBER, "a number", 20, check=_positive),
-        "objective": _Key(str, "text", "lenient1", check=_one_of(OBJECTIVES)),
+        "objective": _choice(OBJECTIVES, "lenient1"),
     },
     "sensitivity": {
-        "method": _Key(str, "text", "sobol", check=_one_of(MEASURES)),
-        "of": _Key(str, "text", "emulators", check=_one_of(dict.fromkeys(("emulators", "simulator", "runs")))),
+        "method": _choice(MEASURES, "sobol"),
+        "of": _choice(("emulators", "simulator", "runs"), "emulators"),
         "outputs": _Key(list, "a list of outputs"),
         "n": _Key(int, "a whole number", check=_at_least(1)),
         "seed": _Key(int, "a whole number", 0, check=_at_least(0)),
         "second_order": _Key(bool, "true or false"),
         "groups": _Key(dict, "a table of group and list of inputs"),
-        "failures": _Key(str, "text", check=_one_of(dict.fromkeys(("drop", "fill", "raise")))),
+        "failures": _choice(("drop", "fill", "raise")),
         "store": _Key(str, "a file name or database URL", "sensitivity.db"),
     },
     "optimize": {
@@ -142,6 +149,19 @@ REQUIRED_TABLES = ("simulator", "design")
 DESIGN_OPTIONS = ("criterion", "where", "correlation", "levels", "reduction", "resolution", "face", "centre")
 SENSITIVITY_OPTIONS = ("n", "second_order", "groups", "failures")
 OPTIONAL_TABLES = ("emulate", "discover", "sensitivity", "optimize")
+
+
+def study_keys() -> str:
+    """Every table and key of a study file as Markdown: what its value may be, and the default."""
+    lines: list[str] = []
+    for table, keys in SCHEMA.items():
+        lines += [f"## `[{table}]`{' (required)' if table in REQUIRED_TABLES else ''}", ""]
+        lines += ["| key | value | default |", "|---|---|---|"]
+        for name, key in keys.items():
+            default = "required" if key.required else "" if key.default is None else f"`{key.default!r}`"
+            lines.append(f"| `{name}` | {key.words} | {default} |")
+        lines.append("")
+    return "\n".join(lines)
 
 
 @dataclass(frozen=True, eq=False)
@@ -324,13 +344,21 @@ def _find_simulator(settings: Mapping[str, Any], file: Path, problems: list[str]
     return None
 
 
+def _no_scalar(name: str, simulator: Simulator) -> str:
+    """That a name is no scalar output of the simulator, and what it is."""
+    is_series = name in [str(out) for out in simulator.outputs]
+    what = "it is a series" if is_series else "it is an input" if name in simulator.space else ""
+    hint = did_you_mean(name, _scalar_outputs(simulator))
+    return f"no scalar output {name!r}{f' ({what})' if what else ''}; {hint}"
+
+
 def _output_problems(settings: Mapping[str, Any], simulator: Simulator) -> list[str]:
     scalars = _scalar_outputs(simulator)
     problems = []
     named = settings.get("emulate", {}).get("outputs")
     for position, name in enumerate(named if isinstance(named, list) else []):
         if name not in scalars:
-            problems.append(f"$.emulate.outputs[{position}]: no scalar output {name!r}; {did_you_mean(name, scalars)}")
+            problems.append(f"$.emulate.outputs[{position}]: {_no_scalar(str(name), simulator)}")
     wanted = settings.get("discover", {}).get("of_interest")
     if isinstance(wanted, (dict, str)):
         try:
@@ -339,7 +367,7 @@ def _output_problems(settings: Mapping[str, Any], simulator: Simulator) -> list[
             problems.append(f"$.discover.of_interest: {error}")
         else:
             problems += [
-                f"$.discover.of_interest.{c.name}: no scalar output {c.name!r}; {did_you_mean(c.name, scalars)}"
+                f"$.discover.of_interest.{c.name}: {_no_scalar(c.name, simulator)}"
                 for c in conditions
                 if c.name not in scalars
             ]
@@ -389,7 +417,7 @@ def _sensitivity_problems(settings: Mapping[str, Any], simulator: Simulator) -> 
     scalars = _scalar_outputs(simulator)
     takes = inspect.signature(MEASURES[asked["method"]]).parameters
     problems = [
-        f"$.sensitivity.outputs[{position}]: no scalar output {name!r}; {did_you_mean(name, scalars)}"
+        f"$.sensitivity.outputs[{position}]: {_no_scalar(str(name), simulator)}"
         for position, name in enumerate(asked["outputs"] or [])
         if name not in scalars
     ]
@@ -508,7 +536,7 @@ def _learn_and_report(study: Study, runs: Runs, *, may_run: bool) -> Finished:
                 problems.append(f"discovery: {error}")
         if "sensitivity" in study.settings:
             try:
-                sensitivity = _sensitivity(study, runs, emulators, may_run)
+                sensitivity = _sensitivity(study, runs, emulators, may_run, problems)
             except (ValueError, TypeError, SurrogateError) as error:
                 problems.append(f"sensitivity: {error}")
         if "optimize" in study.settings:
@@ -541,9 +569,16 @@ def _emulate(study: Study, runs: Runs, output: str) -> Emulator:
     return fitted
 
 
-def _sensitivity(study: Study, runs: Runs, emulators: Mapping[str, Emulator], may_run: bool) -> pd.DataFrame:
+def _sensitivity(
+    study: Study, runs: Runs, emulators: Mapping[str, Emulator], may_run: bool, problems: list[str]
+) -> pd.DataFrame:
     asked, options = study.settings["sensitivity"], study.settings["run"]
     outputs = asked["outputs"] or _scalar_outputs(study.simulator)
+    constant = [name for name in outputs if np.ptp(runs.outputs[name]) == 0]
+    if len(constant) < len(outputs):
+        # One of several outputs that does not vary does not keep the others from being told.
+        problems += [f"sensitivity of {name}: all runs give {runs.outputs[name].iloc[0]:g}" for name in constant]
+        outputs = [name for name in outputs if name not in constant]
     given = {name: asked[name] for name in SENSITIVITY_OPTIONS if asked[name] is not None}
     measure = partial(MEASURES[asked["method"]], rng=asked["seed"], outputs=outputs, **given)
     if asked["of"] == "runs":

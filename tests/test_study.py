@@ -385,3 +385,48 @@ finder = "reds"
     )
     sg.run_study(sg.load_study(tmp_path / "study.toml"))
     assert "were found on new points that a metamodel labelled" in (tmp_path / "report.html").read_text()
+
+
+def test_a_cause_is_told_with_the_way_to_run_it_again(folder, capsys):
+    broken = SIMULATOR.replace('return {"z": x + y - 1.2, "s": [x, y]}', 'return {"s": [x, y]}')
+    (folder / "plane.py").write_text(broken)
+    assert main(["run", "study.toml"]) == 1
+    told = capsys.readouterr().err
+    assert "64 runs invalid, most often: missing output 'z'" in told
+    assert "surrogate resume --rerun-failures study.toml" in told
+    (folder / "plane.py").write_text(SIMULATOR)
+    again = surrogate(folder, "resume", "--rerun-failures", "study.toml")
+    _, told = again.communicate(timeout=120)
+    assert again.returncode == 0
+    assert "the source of 'plane' has changed" in told
+    assert "most often" not in told
+
+
+def test_one_constant_output_does_not_keep_the_others_from_being_told(folder, capsys):
+    text = SIMULATOR.replace('["z", ', '["z", "one", ').replace('"s": [x, y]', '"s": [x, y], "one": 1')
+    (folder / "plane.py").write_text(text)
+    study = STUDY.format(n=64, condition="> 0").replace("[emulate]", "[sensitivity]\nmethod = 'delta'\nof = 'runs'")
+    (folder / "study.toml").write_text(study)
+    assert main(["run", "study.toml"]) == 1
+    assert "sensitivity of one: all runs give 1" in capsys.readouterr().err
+    assert 'id="sensitivity"' in (folder / "report.html").read_text()
+
+
+def test_what_is_no_scalar_output_is_called_by_its_kind(folder):
+    for text, problem in (
+        ("[emulate]\noutputs = ['s']", "$.emulate.outputs[0]: no scalar output 's' (it is a series)"),
+        ("[discover]\nof_interest = {x = '> 0'}", "$.discover.of_interest.x: no scalar output 'x' (it is an input)"),
+    ):
+        (folder / "study.toml").write_text(f"[simulator]\nuse = 'plane.py:plane'\n[design]\nn = 4\n{text}\n")
+        with pytest.raises(sg.StudyError, match=re.escape(problem)):
+            sg.load_study("study.toml")
+
+
+def test_the_command_line_lists_the_keys_and_its_version(capsys):
+    assert main(["keys"]) == 0
+    told = capsys.readouterr().out
+    assert "## `[optimize]`" in told
+    assert "| `finder` | one of prim, reds | `'prim'` |" in told
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert capsys.readouterr().out.startswith("surrogate-learn ")

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -187,6 +188,9 @@ def minimize(
         )
         if watch.interrupted:
             raise KeyboardInterrupt
+        causes = Counter(t.error.strip().rsplit("\n", 1)[-1] for t in optimizer.trials if t.status == "failed")
+        if causes and all(t.status == "failed" for t in optimizer.trials):
+            message += f"; no run gave an answer, most often: {causes.most_common(1)[0][0]}"
         return Optimum.of(optimizer, message, converged=converged, labels=labels)
 
 

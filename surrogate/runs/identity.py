@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import hashlib
+import inspect
+import textwrap
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +14,7 @@ from surrogate.runs.tables import SCHEMA_VERSION
 from surrogate.simulation import Output, Simulator, levels_of, output_from_dict
 from surrogate.space import Space
 
-__all__ = ["describe_study", "differences"]
+__all__ = ["describe_study", "differences", "source_of"]
 
 
 def describe_study(simulator: Simulator, design: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -23,8 +27,25 @@ def describe_study(simulator: Simulator, design: Mapping[str, Any] | None = None
         "outputs": [out.to_dict() for out in simulator.outputs],
         "levels": {str(level): cost for level, cost in levels_of(simulator).items()},
         "created": time.time(),
+        "sources": [source] if (source := source_of(simulator)) else [],
         "design": dict(design or {}),
     }
+
+
+def source_of(simulator: Simulator) -> str:
+    """A hash of what a simulator's own function does: not of its comments, nor of what it calls; empty if not known."""
+    function = getattr(simulator, "__wrapped__", None)
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))  # type: ignore[arg-type]  # None is a TypeError
+    except (OSError, TypeError, SyntaxError):
+        return ""
+    made = tree.body[0]
+    if isinstance(made, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        # Decorators say what the store knows otherwise.
+        made.decorator_list = []
+        if ast.get_docstring(made) is not None:
+            made.body = made.body[1:]
+    return hashlib.sha256(ast.dump(made).encode()).hexdigest()[:16]
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

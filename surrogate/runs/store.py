@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -189,6 +190,27 @@ class RunStore:
                 f"run store {self.target} holds runs of {'; '.join(differs)}. Runs of different models are not mixed: "
                 "name another store for the new one, or delete the file to start again"
             )
+        self._tell_new_source(study.get("sources", []))
+
+    def _tell_new_source(self, sources: Sequence[str]) -> None:
+        """Warn, once, that the simulator's function is not the one that made the stored runs."""
+        known = self._meta.get("sources", [])
+        new = [source for source in sources if source not in known]
+        if not new:
+            return
+        if known:
+            warnings.warn(
+                f"the source of {self.simulator!r} has changed since runs in {self.target} were made. If its answers "
+                f"change, raise its version (now {self.version!r}) and name another store: old and new answers are "
+                "mixed otherwise",
+                UserWarning,
+                stacklevel=4,
+            )
+        self._meta["sources"] = [*known, *new]
+        text = json.dumps(self._meta["sources"])
+        self._database.commit(
+            lambda connection: connection.execute(self._database.upsert(STUDY), {"key": "sources", "value": text})
+        )
 
     def _create_or_migrate(self, connection: sa.Connection, study: Mapping[str, Any]) -> None:
         if self._claims is not None:

@@ -154,3 +154,28 @@ def test_mistakes_in_a_study_have_their_place(folder, asked, problem):
     with pytest.raises(sg.StudyError) as caught:
         load_study("study.toml")
     assert problem in str(caught.value)
+
+
+def test_failures_of_earlier_runs_are_not_counted_as_its_own(tmp_path):
+    @sg.simulator(space=sg.Space(x=sg.Real(0, 1)), outputs=["y"])
+    def half(x):
+        if x > 0.5:
+            raise ValueError("too far")
+        return {"y": x}
+
+    before = sg.run(half, [{"x": v} for v in (0.1, 0.2, 0.6, 0.7)], n_jobs=0)
+    found = sg.minimize(half, "y", budget=5, n_jobs=0, rng=0, runs=before)
+    failed = int((found.history.loc[found.history.index >= 0, "status"] == "failed").sum())
+    told = optimum_section(Asked(optimum=found)).blocks[0].text
+    assert f"It took 5 runs, of which {failed} gave no answer, knowing 4 made before" in told
+
+
+def test_what_only_fails_says_why():
+    @sg.simulator(space=sg.Space(x=sg.Real(0, 1)), outputs=["y"])
+    def never(x):
+        raise ValueError("no licence")
+
+    assert (
+        "no run gave an answer, most often: ValueError: no licence"
+        in sg.minimize(never, "y", budget=3, n_jobs=0).message
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import linecache
 import pickle
 import sqlite3
 from pathlib import Path
@@ -330,3 +331,26 @@ def test_a_foreign_database_is_named(tmp_path):
         database.execute("INSERT INTO study VALUES ('a')")
     with pytest.raises(sg.StoreError, match="no run store"):
         sg.RunStore(tmp_path / "other.db")
+
+
+def test_a_function_that_was_edited_is_warned_of_once(tmp_path, recwarn):
+    def made(text):
+        (tmp_path / "edited.py").write_text(
+            "import surrogate as sg\n\n\n"
+            "@sg.simulator(space=sg.Space(x=sg.Real(0, 1)), outputs=['y'])\n"
+            f"def edited(x):\n{text}"
+        )
+        linecache.clearcache()
+        return sg.load_simulator(f"{tmp_path / 'edited.py'}:edited")
+
+    def run(simulator, n):
+        recwarn.clear()
+        sg.run(simulator, [{"x": (k + 0.5) / n} for k in range(n)], store=tmp_path / "runs.db", n_jobs=0)
+        return [str(one.message) for one in recwarn if "the source of" in str(one.message)]
+
+    assert run(made("    return {'y': x}\n"), 2) == []
+    assert run(made("    'Told now.'\n    # And why.\n    return {\n        'y': x}\n"), 3) == []
+    changed = made("    return {'y': 2 * x}\n")
+    (told,) = run(changed, 4)
+    assert "raise its version (now '1')" in told
+    assert run(changed, 5) == []

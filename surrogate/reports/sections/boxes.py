@@ -23,7 +23,8 @@ MOST_RUNS_MARKED = 5000
 
 def boxes_section(asked: Asked) -> Section | None:
     """The section "Where it is of interest", if a box finder was given."""
-    finder = asked.boxes
+    # A discovery's boxes are its metamodel's; it knows how sure it is of them, too.
+    finder = getattr(asked.boxes, "reds", asked.boxes)
     if finder is None or asked.runs is None:
         return None
     box, trajectory, chosen = finder.best_, finder.trajectory_, finder.best_index_
@@ -46,7 +47,11 @@ def boxes_section(asked: Asked) -> Section | None:
         name_parts(ax, frame=ax.patches, other=ax.collections[:1], interest=ax.collections[1:])
     choice = _choice(finder, runs.inputs, runs.space, trade_off, scatters)
     blocks: list[Block] = [
-        Text(_how_found(finder) + " Where scripts run, a click on another dot, or the arrow keys, show its box."),
+        Text(
+            _how_found(finder)
+            + _how_sure(asked.boxes)
+            + " Where scripts run, a click on another dot, or the arrow keys, show its box."
+        ),
         Figure.of(
             trade_off,
             alt=f"Peeling trajectory from coverage 1, density {share:.2f} to coverage {last['coverage']:.2f}, "
@@ -94,6 +99,17 @@ def _how_found(finder: Any) -> str:
         f"whole space it expects coverage {expected['coverage']:.0%} and density {expected['density']:.0%} of this "
         "box; the trade-off shows what it expects."
     )
+
+
+def _how_sure(found: Any) -> str:
+    """The intervals of a discovery; empty of a finder."""
+    intervals = getattr(found, "intervals", None)
+    if intervals is None or intervals.empty:
+        return ""
+    told = " and ".join(
+        f"{name} {row['value']:.0%} ({row['low']:.0%} to {row['high']:.0%})" for name, row in intervals.iterrows()
+    )
+    return f" On points it was not found with it has {told}: 95% intervals from {found.intervals_from}."
 
 
 def _choice(

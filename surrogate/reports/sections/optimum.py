@@ -34,8 +34,9 @@ def optimum_section(asked: Asked) -> Section | None:
         f"{'the smallest' if o.sign > 0 else 'the largest'} {found.label(o.output)}" for o in found.objectives
     )
     limits = f" with {' and '.join(map(str, found.constraints))}" if found.constraints else ""
-    statuses = found.history["status"].value_counts()
-    counted = f"{found.nfev} runs, of which {statuses.get('failed', 0)} gave no answer" if found.nfev else "no run"
+    own = found.history[found.history.index >= 0]
+    silent = int((~own["status"].isin(["done", "pending"])).sum())
+    counted = f"{found.nfev} runs, of which {silent} gave no answer" if found.nfev else "no run"
     before = int((found.history.index < 0).sum())
     known = f", knowing {before} made before" if before else ""
     blocks: list[Block] = [
