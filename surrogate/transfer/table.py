@@ -127,6 +127,11 @@ class Columns:
         """Which columns have no order; shape (d,)."""
         return np.array([column.nominal for column in self.columns], dtype=bool)
 
+    @property
+    def _are_of_a_space(self) -> bool:
+        """Whether columns have bounds or values, which the numbers of an array have not."""
+        return any(column.values or np.isfinite([column.low, column.high]).any() for column in self.columns)
+
     def encode(self, X: Any) -> FloatArray:
         """Codes of a table with these columns; array of shape (n, d).
 
@@ -153,15 +158,22 @@ class Columns:
 
     def decode(self, codes: FloatArray) -> Any:
         """A table like the one that was learned from, with values at the codes; whole numbers are rounded to."""
-        if self.array_dtype is not None and self.array_dtype.kind in "iuf":
+        if self.array_dtype is not None and self.array_dtype.kind in "iuf" and not self._are_of_a_space:
             if self.array_dtype.kind == "f":
                 return codes.astype(self.array_dtype)
             info = np.iinfo(self.array_dtype)
             return np.clip(np.floor(codes + 0.5), info.min, info.max).astype(self.array_dtype)
         frame = pd.DataFrame({j: column.decode(codes[:, j]) for j, column in enumerate(self.columns)})
-        if self.array_dtype is not None:
-            return frame.to_numpy(dtype=self.array_dtype)
-        return frame.set_axis(pd.Index(self.names), axis=1)
+        return self.as_came(frame.set_axis(pd.Index(self.names), axis=1))
+
+    def as_came(self, frame: pd.DataFrame) -> Any:
+        """A frame of these columns as the kind of table that was learned from."""
+        dtype = self.array_dtype
+        if dtype is None:
+            return frame
+        # All that came of a real parameter may have been whole numbers.
+        whole = all(c.kind != "real" and all(isinstance(v, int) for v in c.values) for c in self.columns)
+        return frame.to_numpy(dtype=dtype if whole or dtype.kind not in "iu" else np.float64)
 
 
 def as_frame(X: Any, space: Space | None = None) -> tuple[pd.DataFrame, Any]:

@@ -180,3 +180,16 @@ def test_too_few_rows_are_named():
         if getattr(generator, "min_rows", 2) > 1:
             with pytest.raises(ValueError, match="at least 2 rows, got n_samples = 1"):
                 generator.fit(np.zeros((1, 2)))
+
+
+def test_arrays_with_a_space_are_drawn_from_it():
+    space = sg.Space(a=sg.Real(0, 3), n=sg.Integer(0, 9), size=sg.Ordinal([10, 20, 40]))
+    rng = np.random.default_rng(0)
+    whole = np.column_stack([rng.integers(0, 4, 200), rng.integers(0, 10, 200), rng.choice([10, 20, 40], 200)])
+    for table in (whole, whole.astype(float)):
+        drawn = sg.KernelDensity().fit(table, space=space).draw(500, 0)
+        assert drawn.dtype == np.float64
+        assert len(np.unique(drawn[:, 0])) > 100
+        assert ((drawn[:, 0] >= 0) & (drawn[:, 0] <= 3)).all()
+        assert set(drawn[:, 1]) <= set(range(10))
+        assert set(drawn[:, 2]) == {10, 20, 40}

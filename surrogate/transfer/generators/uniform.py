@@ -63,12 +63,7 @@ class Uniform(TableGenerator):
         if self.space_ is None:
             return super().draw(n, rng)
         frame = self.space_.from_unit(np.random.default_rng(rng).random((check_count(n), self.space_.d)))
-        dtype = self.columns_.array_dtype
-        if dtype is None:
-            return frame
-        # All that came of a real parameter may have been whole numbers.
-        whole = all(c.kind != "real" and all(isinstance(v, int) for v in c.values) for c in self.columns_.columns)
-        return frame.to_numpy(dtype=dtype if whole or dtype.kind not in "iu" else float)
+        return self.columns_.as_came(frame)
 
     def _learn(self, codes: FloatArray, y: NDArray[Any] | None) -> None:
         self._low, self._high = codes.min(axis=0), codes.max(axis=0)
