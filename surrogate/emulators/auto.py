@@ -84,6 +84,8 @@ class AutoEmulator(TableEmulator):
     q2_ : float
         Share of the output's variance that the average predicts of unseen runs.
     space_ : Space or None
+    input_range_ : array of shape (2, d) or None
+        Lowest and highest inputs that it learnt from; None with a space.
     n_features_in_ : int
     feature_names_in_ : array of shape (d,), if fitted on a DataFrame or with a space
 

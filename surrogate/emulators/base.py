@@ -28,6 +28,7 @@ class Emulator(Stateful, RegressorMixin, BaseEstimator, ABC):
     """
 
     space_: Space | None
+    input_range_: FloatArray | None
     n_features_in_: int
 
     @overload
@@ -65,6 +66,11 @@ class Emulator(Stateful, RegressorMixin, BaseEstimator, ABC):
         -------
         array of shape (m,)
 
+        Raises
+        ------
+        ValueError
+            If neither is given, or no number lies above the one and below the other.
+
         Examples
         --------
         >>> from surrogate import GaussianProcess
@@ -74,6 +80,10 @@ class Emulator(Stateful, RegressorMixin, BaseEstimator, ABC):
         """
         if below is None and above is None:
             raise ValueError("give below, above, or both")
+        if below is not None and above is not None and not above < below:
+            raise ValueError(
+                f"above must be less than below, the probability is that of lying between them; got {above=}, {below=}"
+            )
         low, high = -np.inf if above is None else above, np.inf if below is None else below
         return self._mass(check_new(self, X), low, high)
 

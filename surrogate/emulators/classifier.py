@@ -19,7 +19,7 @@ from surrogate.emulators.auto import AutoEmulator
 from surrogate.emulators.forest import ForestEmulator
 from surrogate.emulators.gp.gaussian_process import GaussianProcess
 from surrogate.emulators.state import Stateful
-from surrogate.emulators.tables import check_new, check_training, fit_on, normal_mass
+from surrogate.emulators.tables import check_new, check_training, fit_on, normal_mass, remember_inputs
 from surrogate.space import Space
 
 __all__ = ["ProbabilityEmulator"]
@@ -76,8 +76,9 @@ class Calibrated:
     def probability(self, table: Any) -> FloatArray:
         """Of label 1 at new points."""
         mean, std = self.emulator.predict(table, return_std=True)
-        # Left-out labels were predicted with their noise.
-        return self._probability(_score(mean, np.hypot(std, getattr(self.emulator, "noise_std_", 0.0))))
+        # Left-out labels were predicted with their noise, which may differ by run.
+        noise = np.sqrt(np.mean(np.square(getattr(self.emulator, "noise_std_", 0.0))))
+        return self._probability(_score(mean, np.hypot(std, noise)))
 
     def _probability(self, score: FloatArray) -> FloatArray:
         return np.asarray(scipy.special.expit(self.slope * score + self.offset))
@@ -120,6 +121,8 @@ class ProbabilityEmulator(Stateful, ClassifierMixin, BaseEstimator):
     left_out_ : array of shape (n,), if fitted on labels
         Probability that each run is of interest, from the other runs.
     space_ : Space or None
+    input_range_ : array of shape (2, d) or None
+        Lowest and highest inputs that it learnt from; None with a space.
     n_features_in_ : int
     feature_names_in_ : array of shape (d,), if fitted on a DataFrame or with a space
 
@@ -198,7 +201,7 @@ class ProbabilityEmulator(Stateful, ClassifierMixin, BaseEstimator):
     def _fit_labels(self, X: ArrayLike, y: ArrayLike, space: Space | None) -> Self:
         if space is None:
             table, labels = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=3)
-            self.space_ = None
+            remember_inputs(self, table, None)
         else:
             labels = np.asarray(y)
             table, _ = check_training(self, X, np.zeros(len(labels)), space, least=3)

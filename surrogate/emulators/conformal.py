@@ -34,7 +34,8 @@ class ConformalEmulator(IntervalEmulator):
     prediction by the model that did not see the run, plus and minus that run's residual.
 
     The standard deviation is the 95% interval over its width in standard deviations; of a run as predicted without its
-    fold, that of residuals whose 95% quantile is theirs. A fit needs four rows.
+    fold, that of residuals whose 95% quantile is theirs. A fit needs four rows. Around a regressor of
+    scikit-learn it can be pickled, but not saved.
 
     Parameters
     ----------
@@ -53,6 +54,8 @@ class ConformalEmulator(IntervalEmulator):
     cv_error_ : float
         Cross-validated mean square error over the output's variance.
     space_ : Space or None
+    input_range_ : array of shape (2, d) or None
+        Lowest and highest inputs that it learnt from; None with a space.
     n_features_in_ : int
     feature_names_in_ : array of shape (d,), if fitted on a DataFrame or with a space
 
@@ -130,4 +133,5 @@ class ConformalEmulator(IntervalEmulator):
             own = each[self._fold, start : start + CHUNK_ROWS]
             low[start : start + CHUNK_ROWS] = np.partition(own - self._residuals[:, None], lower, axis=0)[lower]
             high[start : start + CHUNK_ROWS] = np.partition(own + self._residuals[:, None], upper, axis=0)[upper]
-        return low, high
+        # Narrow intervals of few runs, whose ends are quantiles of different numbers, would begin above their end.
+        return np.minimum(low, high), np.maximum(low, high)

@@ -48,6 +48,8 @@ class ForestEmulator(IntervalEmulator):
     oob_error_ : float
         Out-of-bag mean square error over the output's variance.
     space_ : Space or None
+    input_range_ : array of shape (2, d) or None
+        Lowest and highest inputs that it learnt from; None with a space.
     n_features_in_ : int
     feature_names_in_ : array of shape (d,), if fitted on a DataFrame or with a space
 

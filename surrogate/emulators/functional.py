@@ -119,6 +119,8 @@ class FunctionalEmulator(ManyOutputs):
     output_shape_ : tuple of int
         Of one output.
     space_ : Space or None
+    input_range_ : array of shape (2, d) or None
+        Lowest and highest inputs that it learnt from; None with a space.
     n_features_in_ : int
     feature_names_in_ : array of shape (d,), if fitted on a DataFrame or with a space
 
@@ -215,6 +217,8 @@ class MultiOutput(ManyOutputs):
     emulators_ : dict
         By the output's name, or number.
     space_ : Space or None
+    input_range_ : array of shape (2, d) or None
+        Lowest and highest inputs that it learnt from; None with a space.
     n_features_in_ : int
     feature_names_in_ : array of shape (d,), if fitted on a DataFrame or with a space
 

@@ -81,6 +81,8 @@ class GradientEnhanced(Emulator):
         The nugget that was used.
     log_likelihood_ : float
         Restricted log likelihood of standardised outputs and derivatives at the optimum, up to a constant.
+    input_range_ : array of shape (2, d)
+        Lowest and highest inputs that it learnt from.
     n_features_in_ : int
     feature_names_in_ : array of shape (d,), if fitted on a DataFrame
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from surrogate.emulators.base import Emulator
 from surrogate.emulators.gp.inputs import Inputs
-from surrogate.emulators.tables import Scaled, check_new, check_training
+from surrogate.emulators.tables import Scaled, check_new, check_training, remember_inputs, without_copies
 from surrogate.emulators.trended import TrendedProcess, check_kernel
 from surrogate.space import Space
 
@@ -51,6 +51,8 @@ class MultiFidelity(Emulator):
     kernels_ : list of str
         By level.
     space_ : Space or None
+    input_range_ : array of shape (2, d) or None
+        Lowest and highest inputs that it learnt from; None with a space.
     n_features_in_ : int
     feature_names_in_ : array of shape (d,), if fitted on a DataFrame or with a space
 
@@ -108,7 +110,7 @@ class MultiFidelity(Emulator):
         ------
         ValueError
             If an option is not allowed, levels are not numbered 0, 1, ... without a gap, shapes do not match, a value
-            is not a finite number, or a level has fewer than two rows.
+            is not a finite number, a level has fewer than two rows, or all outputs of a cheaper level are the same.
         InvalidInputError
             If inputs do not belong to `space`.
         """
@@ -118,10 +120,17 @@ class MultiFidelity(Emulator):
             table, checked = check_training(self, x, own, space)
             tables.append(table)
             outputs.append(checked)
+        for number, own in enumerate(outputs[1:], 1):
+            if Scaled.of(own).is_constant:
+                raise ValueError(
+                    f"level {number}: all {len(own)} outputs are {own[0]}, of which no factor leads to level "
+                    f"{number - 1}; leave level {number} out"
+                )
         self.n_levels_ = len(tables)
         together = pd.concat(tables) if isinstance(tables[0], pd.DataFrame) else np.vstack(tables)
+        remember_inputs(self, together, space)
         self._inputs = Inputs.of(together, space)[0]
-        # One unit for all levels, the truest's own centre and spread.
+        # Unit, centre and spread of all levels together: what one predicts is what the next takes.
         self._scaled = Scaled.of(np.concatenate(outputs))
         self._processes: list[TrendedProcess] = [None] * self.n_levels_  # type: ignore[list-item]
         for number in reversed(range(self.n_levels_)):
@@ -161,9 +170,8 @@ class MultiFidelity(Emulator):
 
     def _fit_level(self, number: int, z: FloatArray, t: FloatArray) -> None:
         # Of a repeated point the mean output counts.
-        points, group = np.unique(z, axis=0, return_inverse=True)
-        group = group.ravel()
-        t = np.bincount(group, t) / np.bincount(group)
+        rows, t, group = without_copies(z, t)
+        points = z[rows]
         kernels = AUTO_KERNELS if self.kernel == "auto" else (self.kernel,)
         basis = self._basis(number, points, *self._below(number, points, with_variance=False)[:1])
         self._processes[number] = TrendedProcess.fit(points, t, basis, kernels, self.nugget, self.n_starts)

@@ -13,7 +13,7 @@ from surrogate.emulators.base import TableEmulator
 from surrogate.emulators.gp.inputs import Inputs
 from surrogate.emulators.orthogonal import products
 from surrogate.emulators.polynomial_chaos import PolynomialChaos
-from surrogate.emulators.tables import columns_of, named
+from surrogate.emulators.tables import columns_of, named, without_copies
 from surrogate.emulators.trended import TrendedProcess, check_kernel
 
 __all__ = ["PolynomialKriging"]
@@ -48,6 +48,8 @@ class PolynomialKriging(TableEmulator):
         Factor of the standard deviations: root mean square of the residuals of cross-validation over their standard
         deviations, at least 1.
     space_ : Space or None
+    input_range_ : array of shape (2, d) or None
+        Lowest and highest inputs that it learnt from; None with a space.
     n_features_in_ : int
     feature_names_in_ : array of shape (d,), if fitted on a DataFrame or with a space
 
@@ -55,6 +57,8 @@ class PolynomialKriging(TableEmulator):
     -----
     In ``leave_one_out`` each fold's complement selects its own terms. The closed form would leave the terms as they
     were selected with all runs, and be far too optimistic. A fit needs three rows.
+
+    Of repeated points the mean output counts.
 
     References
     ----------
@@ -100,13 +104,11 @@ class PolynomialKriging(TableEmulator):
         self._inputs, z = Inputs.of(table, self.space_)
         self._scaled = polynomial._scaled
         t = self._scaled.forward(y)
-        # The same point twice is one point; with different outputs the nugget grows until they agree.
-        _, first = np.unique(z, axis=0, return_index=True)
-        kept = np.sort(first)
+        kept, targets = _merged(z, t)
         most = max(1, int(TREND_SHARE * len(kept)))
         self.indices_ = _independent(polynomial, columns, polynomial._lever_indices[:most], kept)
         basis = self._basis(columns, self.indices_)
-        self._process = TrendedProcess.fit(z[kept], t[kept], basis[kept], (self.kernel,), self.nugget, self.n_starts)
+        self._process = TrendedProcess.fit(z[kept], targets, basis[kept], (self.kernel,), self.nugget, self.n_starts)
         self._validate(columns, z, t)
 
     def _basis(self, columns: list[Any], indices: IntArray) -> FloatArray:
@@ -119,10 +121,11 @@ class PolynomialKriging(TableEmulator):
         for i, own in enumerate(self.polynomial_._fold_indices):
             held = np.flatnonzero(fold == i)
             rest = np.flatnonzero(fold != i)
-            rest = rest[np.sort(np.unique(z[rest], axis=0, return_index=True)[1])]
+            kept, targets = _merged(z[rest], t[rest])
+            rest = rest[kept]
             indices = _independent(self.polynomial_, columns, own[: len(self.indices_)], rest)
             basis = self._basis(columns, indices)
-            process = self._process.refitted(z[rest], t[rest], basis[rest])
+            process = self._process.refitted(z[rest], targets, basis[rest])
             mean[held], variance[held] = process.predict(z[held], basis[held], with_variance=True)
         std = np.sqrt(np.maximum(variance, np.finfo(float).tiny))
         self.inflation_ = float(max(1.0, np.sqrt((((t - mean) / std) ** 2).mean())))
@@ -135,6 +138,13 @@ class PolynomialKriging(TableEmulator):
 
     def _answer_unseen(self) -> tuple[FloatArray, FloatArray]:
         return self._scaled.moments(self._held_out, self._held_out_std)
+
+
+def _merged(z: FloatArray, t: FloatArray) -> tuple[IntArray, FloatArray]:
+    """The first row of each point, in order, and the mean output of all its copies."""
+    rows, mean, _ = without_copies(z, t)
+    order = np.argsort(rows)
+    return rows[order], mean[order]
 
 
 def _independent(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,7 +14,7 @@ from scipy.special import xlogy
 
 from surrogate.emulators.base import TableEmulator
 from surrogate.emulators.gp.inputs import Inputs
-from surrogate.emulators.tables import Scaled
+from surrogate.emulators.tables import Scaled, without_copies
 from surrogate.emulators.threads import few_threads
 
 __all__ = ["RadialBasis"]
@@ -132,7 +132,8 @@ class RadialBasis(TableEmulator):
     smoothing : float or "auto"
         Added to the diagonal, relative to the largest entry; 0 goes through the outputs, "auto" takes the best of six.
     degree : int, optional
-        Of the polynomial tail, -1 for none; by default the lowest that makes the interpolation unique.
+        Of the polynomial tail, -1 for none; by default the lowest that makes the interpolation unique. Of a lower one
+        "auto" tries no function that needs more.
 
     Attributes
     ----------
@@ -141,6 +142,8 @@ class RadialBasis(TableEmulator):
     loo_error_ : float
         Leave-one-out mean square error over the output's variance.
     space_ : Space or None
+    input_range_ : array of shape (2, d) or None
+        Lowest and highest inputs that it learnt from; None with a space.
     n_features_in_ : int
     feature_names_in_ : array of shape (d,), if fitted on a DataFrame or with a space
 
@@ -187,14 +190,16 @@ class RadialBasis(TableEmulator):
             raise ValueError(f"smoothing must be 'auto' or not negative, got {self.smoothing}")
         if self.degree is not None and self.degree not in (-1, 0, 1, 2):
             raise ValueError(f"degree must be -1, 0, 1 or 2, got {self.degree}")
+        if self.kernel != "auto" and self.degree is not None and self.degree < FUNCTIONS[self.kernel].degree:
+            raise ValueError(
+                f"kernel {self.kernel!r} needs degree >= {FUNCTIONS[self.kernel].degree}, got {self.degree}"
+            )
 
     def _learn(self, table: Any, y: FloatArray) -> None:
         self._inputs, z = Inputs.of(table, self.space_)
-        points, self._group = np.unique(z, axis=0, return_inverse=True)
-        self._group = self._group.ravel()
         self._scaled = Scaled.of(y)
-        counts = np.bincount(self._group)
-        t = np.bincount(self._group, self._scaled.forward(y)) / counts
+        rows, t, self._group = without_copies(z, self._scaled.forward(y))
+        points = z[rows]
         with few_threads(len(points)):
             self._solved = self._best(points, t)
         self._tell(t)
@@ -204,7 +209,10 @@ class RadialBasis(TableEmulator):
         spacing = n ** (-1.0 / d)
         smoothings = SMOOTHINGS if self.smoothing == "auto" else (float(self.smoothing),)
         choices = []
-        for name in AUTO if self.kernel == "auto" else (self.kernel,):
+        names: Sequence[str] = (self.kernel,)
+        if self.kernel == "auto":
+            names = [name for name in AUTO if self.degree is None or self.degree >= FUNCTIONS[name].degree]
+        for name in names:
             shapes: tuple[float, ...] = (1.0,)
             if FUNCTIONS[name].has_shape:
                 shapes = (self.shape,) if self.shape is not None else tuple(k * spacing for k in SHAPES)

@@ -7,7 +7,7 @@ import importlib
 import io
 import json
 import os
-import tempfile
+import secrets
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -105,18 +105,19 @@ def save_emulator(emulator: Savable, path: str | os.PathLike[str]) -> None:
     # NumPy's scalars, which people pass as options, as Python's own.
     text = json.dumps(description, allow_nan=False, default=lambda value: value.item())
     path = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    # Not by tempfile, whose files nobody else may read whatever the umask allows.
+    temporary = path.parent / f".{path.name}.{secrets.token_hex(8)}.part"
     try:
         with (
-            os.fdopen(handle, "wb") as file,
+            temporary.open("xb") as file,
             zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as zipped,
         ):
             zipped.writestr(DESCRIPTION, text)
             for key, data in packed.items():
                 zipped.writestr(f"{key}.npy", data)
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 
@@ -131,8 +132,8 @@ def load_emulator(path: str | os.PathLike[str]) -> Any:
 
     Raises
     ------
-    FileNotFoundError
-        If there is no such file.
+    OSError
+        If the file cannot be read, e.g. FileNotFoundError.
     EmulatorFileError
         If it is no emulator's file, is damaged, or was written by a newer version.
 
@@ -146,15 +147,15 @@ def load_emulator(path: str | os.PathLike[str]) -> Any:
     True
     """
     path = Path(path)
+    # Apart from what follows, in which an OSError says that the file is damaged.
+    data = path.read_bytes()
     try:
-        with path.open("rb") as file, zipfile.ZipFile(file) as zipped:
+        with zipfile.ZipFile(io.BytesIO(data)) as zipped:
             description = json.loads(zipped.read(DESCRIPTION))
             found = _checked(description, path)
             arrays = {key: _from_npy(zipped.read(f"{key}.npy"), digest, key) for key, digest in found.items()}
         return _class_of(description["class"]).from_state(arrays, description["facts"])
     except EmulatorFileError:
-        raise
-    except FileNotFoundError:
         raise
     except (
         zipfile.BadZipFile,

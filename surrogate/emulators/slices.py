@@ -138,7 +138,10 @@ class Formula:
             Which input of the space a column of the process comes from.
         """
         posterior, outputs = gp._posterior, gp._outputs
-        assert isinstance(posterior, ExactPosterior)
+        if not isinstance(posterior, ExactPosterior):
+            raise TypeError(
+                "predictions from nearest runs (approximation='vecchia') have no formula; fit a copy of them"
+            )
         problem = posterior.problem
         arrays = posterior.arrays()
         scale, offset = outputs.unit * outputs.scale, outputs.origin + outputs.unit * outputs.centre

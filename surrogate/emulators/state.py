@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from surrogate.conditions import Condition
@@ -84,7 +85,10 @@ def encoded(value: Any, arrays: Arrays, where: str) -> Any:
     for kind, (accepts, write, _) in FORMS.items():
         if accepts(value):
             return {kind: write(value, arrays, where)}
-    raise TypeError(f"a {type(value).__name__} cannot be saved (at {where})")
+    why = ""
+    if isinstance(value, BaseEstimator):
+        why = "; only emulators of this package can be saved without pickle, and what is built around them"
+    raise TypeError(f"a {type(value).__name__} cannot be saved (at {where}){why}")
 
 
 def decoded(value: Any, arrays: Mapping[str, NDArray[Any]]) -> Any:

@@ -28,6 +28,8 @@ __all__ = [
     "normal_mass",
     "numbers_of",
     "predict_each",
+    "remember_inputs",
+    "without_copies",
 ]
 
 FloatArray = NDArray[np.float64]
@@ -37,7 +39,7 @@ IntArray = NDArray[np.int64]
 def check_training(estimator: Any, X: Any, y: Any, space: Space | None, *, least: int = 2) -> tuple[Any, FloatArray]:
     """Inputs and outputs as `fit` got them, or an error that says what is wrong with them.
 
-    Sets ``n_features_in_``, ``feature_names_in_`` and ``space_``.
+    Sets ``n_features_in_``, ``feature_names_in_``, ``space_`` and ``input_range_``.
 
     Returns
     -------
@@ -49,9 +51,7 @@ def check_training(estimator: Any, X: Any, y: Any, space: Space | None, *, least
     else:
         table = space.validate(X)
         _, y = check_X_y(np.zeros((len(table), 1)), y, y_numeric=True, ensure_min_samples=least)
-        estimator.n_features_in_ = space.d
-        estimator.feature_names_in_ = np.array(space.names, dtype=object)
-    estimator.space_ = space
+    remember_inputs(estimator, table, space)
     return table, np.asarray(y, dtype=np.float64)
 
 
@@ -66,12 +66,24 @@ def check_training_many(
     if space is None:
         options = {"multi_output": True, "y_numeric": True, "ensure_min_samples": least}
         table, flat = validate_data(estimator, X, flat, dtype=np.float64, **options)
-        estimator.space_ = None
     else:
-        rows = np.zeros((len(X), 1))
+        # First, since the length of a mapping is not its number of rows.
+        table = space.validate(X)
+        rows = np.zeros((len(table), 1))
         flat = check_X_y(rows, flat, multi_output=True, y_numeric=True, ensure_min_samples=least)[1]
-        table, _ = check_training(estimator, X, np.zeros(len(X)), space, least=least)
+    remember_inputs(estimator, table, space)
     return table, np.asarray(flat, dtype=np.float64).reshape(len(flat), *shape)
+
+
+def remember_inputs(estimator: Any, table: Any, space: Space | None) -> None:
+    """Set what a fitted estimator tells of the checked inputs that it learnt from."""
+    if space is None:
+        estimator.input_range_ = np.stack([table.min(axis=0), table.max(axis=0)])
+    else:
+        estimator.n_features_in_ = space.d
+        estimator.feature_names_in_ = np.array(space.names, dtype=object)
+        estimator.input_range_ = None
+    estimator.space_ = space
 
 
 def check_new(estimator: Any, X: Any) -> Any:
@@ -125,6 +137,22 @@ def numbers_of(table: Any, space: Space | None) -> FloatArray:
         else:
             columns.append(parameter.to_unit(values))
     return np.column_stack(columns)
+
+
+def without_copies(z: FloatArray, t: FloatArray) -> tuple[IntArray, FloatArray, IntArray]:
+    """Points that differ, with the mean output of each.
+
+    Returns
+    -------
+    rows : int array of shape (k,)
+        Of each point the first row; points are sorted.
+    mean : array of shape (k,)
+    group : int array of shape (n,)
+        Which of the points each row is.
+    """
+    _, rows, group = np.unique(z, axis=0, return_index=True, return_inverse=True)
+    group = group.ravel()
+    return rows, np.bincount(group, t) / np.bincount(group), group
 
 
 def fold_of_each(n: int, folds: int, rng: int | np.random.Generator | None) -> IntArray:

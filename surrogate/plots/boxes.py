@@ -140,14 +140,13 @@ def unit_parts(limits: Any, parameter: Parameter) -> list[tuple[float, float]]:
     if isinstance(limits, frozenset):
         values = list(getattr(parameter, "values", limits))
         return [(i / len(values), (i + 1) / len(values)) for i, value in enumerate(values) if value in limits]
-    if isinstance(parameter, Real) and parameter.log:
-        low, high = (
-            float(np.clip(parameter.to_unit(end), 0, 1)) for end in np.clip(limits, parameter.low, parameter.high)
-        )
-        return [(low, high)]
-    assert isinstance(parameter, (Real, Integer))
-    start, end = parameter.finite_range
-    low, high = (float(np.clip((limit - start) / (end - start), 0, 1)) for limit in limits)
+    if not isinstance(parameter, (Real, Integer)):
+        raise TypeError(f"limits of a {parameter.kind} input are a set of its values, got {limits}")
+    ends = np.array(parameter.finite_range)
+    inside = np.clip(limits, *ends)
+    if parameter.log:
+        ends, inside = np.log(ends), np.log(inside)
+    low, high = ((inside - ends[0]) / (ends[1] - ends[0])).tolist()
     return [(low, high)]
 
 
@@ -212,10 +211,7 @@ def frames_of(
     """
     if x not in box.limits and y not in box.limits:
         return []
-    across, up = (
-        _stretches(box, name, _positions(inputs[name])[1], view)
-        for name, view in ((x, ax.get_xlim()), (y, ax.get_ylim()))
-    )
+    across, up = (_stretches(box, name, inputs[name], view) for name, view in ((x, ax.get_xlim()), (y, ax.get_ylim())))
     return list(itertools.product(across, up))
 
 
@@ -310,7 +306,7 @@ def _plot_share(values: pd.Series, of_interest: NDArray[np.bool_], boxes: Sequen
     for i, one in enumerate(boxes):
         if name in one.limits:
             colour = COLOURS[i % len(COLOURS)]
-            for low, high in _stretches(one, name, words, (left, right)):
+            for low, high in _stretches(one, name, values, (left, right)):
                 ax.axvspan(low, high, facecolor=colour + SHADE, edgecolor=colour, zorder=0)
     ax.set_xlim(left, right)
     if words:
@@ -407,13 +403,17 @@ def _spread(positions: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
     )
 
 
-def _stretches(box: Box, name: str, values: Sequence[Any], view: tuple[float, float]) -> list[tuple[float, float]]:
+def _stretches(box: Box, name: str, values: pd.Series, view: tuple[float, float]) -> list[tuple[float, float]]:
     """What a box allows of an input, as intervals of an axis: several where its categories lie apart."""
     limits = box.limits.get(name, (-math.inf, math.inf))
     if not isinstance(limits, frozenset):
         low, high = max(limits[0], view[0]), min(limits[1], view[1])
         return [(low, high)] if low <= high else []
-    inside = [place for place, value in enumerate(values) if value in limits]
-    starts = [place for place in inside if place - 1 not in inside]
-    ends = [place for place in inside if place + 1 not in inside]
-    return [(start - 0.4, end + 0.4) for start, end in zip(starts, ends)]
+    positions, words = _positions(values)
+    # A category of numbers is where these are.
+    places = np.arange(len(words), dtype=float) if words else np.unique(positions[np.isfinite(positions)])
+    inside = [row for row, value in enumerate(words or places.tolist()) if value in limits]
+    starts = [row for row in inside if row - 1 not in inside]
+    ends = [row for row in inside if row + 1 not in inside]
+    beside = 0.4 * float(np.diff(places).min()) if len(places) > 1 else 0.4
+    return [(float(places[start]) - beside, float(places[end]) + beside) for start, end in zip(starts, ends)]

@@ -192,7 +192,7 @@ def plot_slice(
     ax = axes(ax)
     values = np.asarray(values)
     mean, half = np.asarray(mean, dtype=float), 1.96 * np.asarray(std, dtype=float)
-    named = values.dtype == object and not all(isinstance(v, (int, float, np.number)) for v in values)
+    named = not all(isinstance(v, (int, float, np.number)) for v in values.tolist())
     places = np.arange(len(values), dtype=float) if named else values.astype(float)
     if named:
         ax.errorbar(places, mean, yerr=half, fmt="o", color=LINE, ecolor=SHADE, elinewidth=6, markersize=4)

@@ -57,7 +57,7 @@ def plot_optimization(optimum: Optimum, ax: Axes | None = None) -> Axes:
             )
         best = objective.sign * history["best"].to_numpy(dtype=float)
         ax.step(place, best, where="post", color=LINE, label="best so far")
-        _without_outliers(ax, objective.sign * values[done], objective.sign)
+        _without_outliers(ax, objective.sign * values[done], feasible[done], objective.sign)
         ax.set_ylabel(optimum.label(objective.output))
     failed = history["status"].isin(["failed"]).to_numpy()
     if failed.any():
@@ -201,17 +201,19 @@ def _end_of_design(history: pd.DataFrame) -> int:
     return int(np.argmax(proposed)) if proposed.any() else len(history)
 
 
-def _without_outliers(ax: Axes, scores: FloatArray, sign: float) -> None:
+def _without_outliers(ax: Axes, scores: FloatArray, feasible: NDArray[np.bool_], sign: float) -> None:
     if len(scores) < 2:
         return
-    low, high = _range(scores, scores[np.argsort(scores)[: max(1, len(scores) // 2)]])
+    allowed = np.sort(scores[feasible] if feasible.any() else scores)
+    low, high = _range(scores, allowed[: max(1, len(allowed) // 2)])
     ax.set_ylim(*sorted((sign * low, sign * high)))
 
 
 def _range(scores: FloatArray, good: FloatArray) -> tuple[float, float]:
-    """From the best score to the worst that is not very far beyond the good ones, with a margin."""
+    """All the good scores, and of the others those that are not very far from the best good one, with a margin."""
     scores = scores[np.isfinite(scores)]
-    low, width = float(scores.min()), max(float(np.ptp(good)), 1e-12)
-    high = min(float(scores.max()), low + FAR * width)
+    # Where good ones are all the same they do not tell what is far.
+    best, width = float(good.min()), float(np.ptp(good) or np.ptp(scores))
+    low, high = max(float(scores.min()), best - FAR * width), min(float(scores.max()), best + FAR * width)
     margin = 0.05 * (high - low) or 1.0
     return low - margin, high + margin

@@ -135,11 +135,17 @@ def plot_morris(result: pd.DataFrame, output: str | None = None, ax: Axes | None
     Returns
     -------
     Axes
+
+    Raises
+    ------
+    ValueError
+        If no row has a sigma.
     """
     ax = axes(ax)
     table = _of(result, output)
-    # A group has no sigma.
     table = table[table["sigma"].notna()]
+    if not len(table):
+        raise ValueError("groups have no sigma, so there is no plane to draw them in; use plot_indices")
     error = np.stack([table["mu_star"] - table["mu_star_low"], table["mu_star_high"] - table["mu_star"]])
     ax.errorbar(table["mu_star"], table["sigma"], xerr=error, fmt="o", color=LINE, ecolor="0.7", elinewidth=1)
     right = float(table["mu_star_high"].max()) * 1.15 or 1.0

@@ -25,6 +25,12 @@ Coordinates = Literal["unit", "own"] | None
 # Joint draws need the roots of a square matrix of that size: half a second.
 MOST_DRAWN = 1500
 
+# Positions may miss the unit cube by rounding errors.
+ROUNDING = 1e-9
+
+# Runs that end within this of the cube's sides fill it: ten random ones leave as much.
+UNSEEN = 0.1
+
 
 class Source(Protocol):
     """Answers at points of the unit cube."""
@@ -91,12 +97,27 @@ class Emulators:
                 out[name] = predicted(mean, len(u)) + predicted(std, len(u)) * _smooth_fields(u, n, rng)
         return out
 
+    def is_asked_by_name(self, emulator: Any) -> bool:
+        """Whether its inputs are told by their names, not by their order."""
+        return self.coordinates != "unit" and getattr(emulator, "feature_names_in_", None) is not None
+
+    def are_its_own_inputs(self, emulator: Any) -> bool:
+        """Whether the inputs vary as the emulator itself takes them to."""
+        own = _told_space(emulator)
+        if own is not None:
+            return self.coordinates != "unit" and dict(own) == dict(self.space)
+        if self.coordinates != "unit" and not _is_unit_cube(self.space):
+            return False
+        seen = getattr(emulator, "input_range_", None)
+        # It takes its runs' range for the inputs': of a part of the cube it knows that part only.
+        return seen is None or bool((np.abs(seen - [[0.0], [1.0]]) <= UNSEEN).all())
+
     def _inputs(self, emulator: Any, u: FloatArray) -> Any:
         """The points as the emulator was fitted to see them."""
-        named = getattr(emulator, "feature_names_in_", None)
         if self.coordinates == "unit":
             return u
-        if named is not None:
+        if self.is_asked_by_name(emulator):
+            named = emulator.feature_names_in_
             if sorted(map(str, named)) != sorted(self.space):
                 raise ValueError(f"an emulator was fitted on {list(named)}, but the space has {list(self.space)}")
             return self.space.from_unit(u)[list(named)]
@@ -187,7 +208,7 @@ def source_of(
     _no_running(running, "an emulator")
     chosen = _chosen([str(name) for name in emulators], outputs)
     if space is None:
-        space = _space_of(next(iter(emulators.values())))
+        space = _common_space({name: emulators[name] for name in chosen})
     return Emulators(space, {name: emulators[name] for name in chosen}, coordinates)
 
 
@@ -199,13 +220,39 @@ def predicted(values: Any, n: int) -> FloatArray:
     return array.reshape(n)
 
 
-def _space_of(emulator: Any) -> Space:
+def _common_space(emulators: Mapping[str, Any]) -> Space:
+    spaces = {name: _space_of(emulator) for name, emulator in emulators.items()}
+    first, space = next(iter(spaces.items()))
+    for name, other in spaces.items():
+        if dict(other) != dict(space):
+            raise ValueError(
+                f"the emulators of {first!r} and {name!r} were fitted to different spaces: pass space= to say how the "
+                "inputs vary"
+            )
+    return space
+
+
+def _told_space(emulator: Any) -> Space | None:
     known = getattr(emulator, "space_", None) or getattr(emulator, "space", None)
-    if isinstance(known, Space):
+    return known if isinstance(known, Space) else None
+
+
+def _space_of(emulator: Any) -> Space:
+    known = _told_space(emulator)
+    if known is not None:
         return known
     if hasattr(emulator, "feature_names_in_") or not hasattr(emulator, "n_features_in_"):
         raise ValueError("an emulator does not say how its inputs vary: pass space=")
     # Fitted on an array: taken for positions in the unit cube, which is what emulators see in this package.
+    seen = getattr(emulator, "input_range_", None)
+    if seen is not None:
+        outside = np.flatnonzero((seen[0] < -ROUNDING) | (seen[1] > 1 + ROUNDING))
+        if len(outside):
+            low, high = seen[:, outside[0]]
+            raise ValueError(
+                "an emulator was fitted on an array that holds no positions in the unit cube: column "
+                f"{outside[0]} goes from {low:g} to {high:g}; pass space= to say how its inputs vary"
+            )
     return Space({f"x{k}": Real(0, 1) for k in range(int(emulator.n_features_in_))})
 
 

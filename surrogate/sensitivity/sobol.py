@@ -64,8 +64,8 @@ def sobol_indices(
     ----------
     source : Simulator, str, emulator, mapping of output to emulator, Runs or RunStore
         A simulator is run at a scrambled Saltelli design; emulators are asked instead, and their own uncertainty is
-        part of the intervals. A polynomial chaos gives its indices exactly. Runs must be those
-        that an earlier call with the same `n` and `rng` made.
+        part of the intervals. A polynomial chaos gives its indices exactly where it was fitted to inputs that vary as
+        they are asked to. Runs must be those that an earlier call with the same `n` and `rng` made.
     space : Space, optional
         How the inputs of an emulator vary; a simulator brings its own.
     n : int
@@ -154,7 +154,7 @@ def second_order(result: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         Indexed by ``input`` and ``other`` (with several outputs by ``output`` first); columns ``second``,
-        ``second_low``, ``second_high``: the share of variance due to the two acting together.
+        ``second_low``, ``second_high``: the share of variance due to the two acting together. Empty of a single input.
 
     Raises
     ------
@@ -174,9 +174,12 @@ def second_order(result: pd.DataFrame) -> pd.DataFrame:
     """
     if "second_order" not in result.attrs:
         raise ValueError("this result has no second-order indices: ask for them with second_order=True")
-    rows = pd.DataFrame(result.attrs["second_order"])
+    measures = ["second", "second_low", "second_high"]
+    # Named, since a single input makes no pair.
+    columns = ["output", "input", "other", *measures]
+    rows = pd.DataFrame(result.attrs["second_order"], columns=columns).astype(dict.fromkeys(measures, float))
     keys = ["output", "input", "other"] if len(result.attrs["outputs"]) > 1 else ["input", "other"]
-    return rows.set_index(keys)[["second", "second_low", "second_high"]]
+    return rows.set_index(keys)[measures]
 
 
 def _saltelli(columns: Columns, n: int, second: bool, rng: np.random.Generator) -> FloatArray:
@@ -276,7 +279,7 @@ def _of_emulators(
     confidence: float,
 ) -> pd.DataFrame:
     alone = all(len(group) == 1 for group in columns)
-    exact = {} if second or not alone else {name: _analytic(e, asked.space) for name, e in asked.emulators.items()}
+    exact = {} if second or not alone else {name: _analytic(e, asked) for name, e in asked.emulators.items()}
     d = len(names)
     # Independent scramblings: how far their indices differ tells how much chance is in their mean.
     large = [_saltelli(columns, n, second, rng) for _ in range(SCRAMBLINGS)]
@@ -394,13 +397,13 @@ def _drawable(d: int, second: bool) -> int:
     return int(2 ** max(3, int(np.log2(MOST_DRAWN / (2 * d + 2 if second else d + 2)))))
 
 
-def _analytic(emulator: Any, space: Space) -> dict[str, FloatArray] | None:
-    """Indices that an emulator knows exactly, as a polynomial chaos does; None if it does not."""
-    offered = getattr(emulator, "sobol_indices", None)
-    if offered is None:
+def _analytic(emulator: Any, asked: Emulators) -> dict[str, FloatArray] | None:
+    """Indices that an emulator knows exactly of the space asked about, as a polynomial chaos may; else None."""
+    offered, space = getattr(emulator, "sobol_indices", None), asked.space
+    if offered is None or not asked.are_its_own_inputs(emulator):
         return None
     found = pd.DataFrame(offered() if callable(offered) else offered)
-    if list(found.index) == list(space):
+    if asked.is_asked_by_name(emulator) and sorted(found.index) == sorted(space):
         found = found.loc[list(space)]
     if not {"first", "total"} <= set(found.columns) or len(found) != space.d:
         return None

@@ -101,3 +101,16 @@ def test_a_space_and_a_table():
     model = sg.ProbabilityEmulator("< 0.5").fit(X, X["a"] * X["b"] + X["a"] ** 2, space)
     found = model.predict_proba(pd.DataFrame({"b": [0.1], "a": [0.1]}))
     assert found[0, 1] > 0.99
+
+
+@pytest.mark.parametrize("noise", ["equal", "by run"])
+def test_labels_may_be_learnt_with_known_noise(noise):
+    class Known(sg.GaussianProcess):
+        def fit(self, X, y, space=None):
+            return super().fit(X, y, space, noise_std=np.linspace(0.05, 0.15, len(y)))
+
+    gp = Known(warp=None) if noise == "by run" else sg.GaussianProcess(noise=0.1, warp=None)
+    x, new = cube(60), cube(500, 1)
+    model = sg.ProbabilityEmulator(emulator=gp).fit(x, margin(x) < 0)
+    assert np.shape(model.emulator_.noise_std_) == (() if noise == "equal" else (60,))
+    assert (model.predict(new) == (margin(new) < 0)).mean() > 0.85

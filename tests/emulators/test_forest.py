@@ -104,6 +104,12 @@ def test_intervals_of_boosted_trees_hold_their_share(level):
     assert level - 0.05 < ((y >= low) & (y <= high)).mean() < min(level + 0.12, 0.995)
 
 
+def test_narrow_conformal_intervals_do_not_end_before_they_begin():
+    x, y = noisy(60, 0)
+    low, high = sg.ConformalEmulator(folds=5).fit(x, y).predict_interval(x, level=0.05)
+    assert (low <= high).all()
+
+
 def test_bad_arguments_are_named():
     x, y = noisy(20, 0)
     with pytest.raises(ValueError, match="kind must be one of"):

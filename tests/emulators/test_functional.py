@@ -89,6 +89,14 @@ def test_several_outputs_are_emulated_one_by_one():
     assert sg.MultiOutput().fit(x, x[:, 0]).predict(x).shape == (20,)
 
 
+def test_inputs_may_be_a_mapping_of_columns():
+    space = sg.Space(a=sg.Real(0, 1), b=sg.Real(0, 1))
+    x = np.random.default_rng(0).random((30, 2))
+    y = np.column_stack([x[:, 0], x[:, 1] ** 2])
+    model = sg.MultiOutput(sg.RadialBasis()).fit({"a": x[:, 0], "b": x[:, 1]}, y, space)
+    assert_allclose(model.predict(x), y, atol=1e-8)
+
+
 def test_bad_arguments_are_named():
     x = np.random.default_rng(0).random((10, 2))
     with pytest.raises(ValueError, match=r"explained must lie in"):

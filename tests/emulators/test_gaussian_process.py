@@ -18,6 +18,7 @@ import surrogate as sg
 import surrogate.emulators.gp.gaussian_process as module
 from surrogate.emulators.gp.exact import ExactPosterior
 from surrogate.emulators.gp.likelihood import MAX_NUGGET
+from surrogate.emulators.slices import Formula
 
 
 @parametrize_with_checks([sg.GaussianProcess()])
@@ -225,6 +226,20 @@ def test_update_is_factorising_anew_at_the_same_hyper_parameters(options):
     if not options.get("noise"):
         assert_allclose(gp.predict(x), y, atol=1e-3)
         assert len(gp.leave_one_out()[0]) == 40
+
+
+def test_update_tells_which_output_the_warp_does_not_take():
+    x = np.linspace(0, 1, 10)[:, None]
+    for warp, y, told in (("log", 0.0, "must be positive.*logarithm"), ("sqrt", -1.0, "not negative.*square root")):
+        gp = sg.GaussianProcess(warp=warp).fit(x, np.exp(3 * x[:, 0]))
+        with pytest.raises(ValueError, match=f"{told}.*got {y} in row 1; fit anew"):
+            gp.update([[0.05], [0.15]], [1.2, y])
+
+
+def test_update_widens_the_range_of_the_inputs():
+    x = np.linspace(0, 1, 10)[:, None]
+    gp = sg.GaussianProcess(n_starts=1).fit(x, np.sin(x[:, 0])).update([[-2.0]], [np.sin(-2.0)])
+    assert gp.input_range_.tolist() == [[-2.0], [1.0]]
 
 
 def test_update_knows_repeated_points():
@@ -480,6 +495,20 @@ def test_options_that_are_not_allowed_are_named(options, message):
     x, y = data(n=8)
     with pytest.raises(ValueError, match=message):
         sg.GaussianProcess(**options).fit(x, y)
+
+
+def test_a_probability_between_crossed_thresholds_is_refused():
+    gp = sg.GaussianProcess(n_starts=1).fit([[0.0], [0.5], [1.0]], [0.0, 0.5, 1.0])
+    with pytest.raises(ValueError, match=r"above must be less than below.*got above=0\.8, below=0\.2"):
+        gp.probability([[0.5]], below=0.2, above=0.8)
+    assert gp.probability([[0.5]], below=0.8, above=0.2) > 0.9
+
+
+def test_predictions_from_neighbours_have_no_formula():
+    x = np.linspace(0, 1, 10)[:, None]
+    gp = sg.GaussianProcess(approximation="vecchia", n_starts=1).fit(x, np.sin(x[:, 0]))
+    with pytest.raises(TypeError, match="have no formula"):
+        Formula.of(gp, [x], np.zeros(1, dtype=np.int64))
 
 
 def test_bad_input_is_named():

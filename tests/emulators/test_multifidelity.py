@@ -99,6 +99,17 @@ def test_bad_levels_are_named():
         sg.MultiFidelity(kernel="cubic").fit(x, y)
 
 
+def test_a_cheaper_level_that_is_constant_is_named():
+    with pytest.raises(ValueError, match=r"level 1: all 11 outputs are 2\.0, .*; leave level 1 out"):
+        sg.MultiFidelity().fit([FEW, MANY], [true(FEW), np.full(11, 2.0)])
+
+
+def test_the_range_of_the_inputs_is_that_of_all_levels():
+    inner = FEW[1:3]
+    model = sg.MultiFidelity(trend="constant").fit([MANY, inner], [true(MANY), cheap(inner)])
+    assert model.input_range_.tolist() == [[0.0], [1.0]]
+
+
 def field(x):
     return np.sin(3 * x[:, 0]) * x[:, 1] + x[:, 2] ** 2
 

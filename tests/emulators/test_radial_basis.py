@@ -130,3 +130,11 @@ def test_bad_arguments_are_named():
     ]:
         with pytest.raises(ValueError, match=message):
             sg.RadialBasis(**options).fit(x, y)
+
+
+def test_a_tail_of_too_low_a_degree_is_refused_and_not_tried():
+    x, y = data()
+    with pytest.raises(ValueError, match="kernel 'cubic' needs degree >= 1, got 0"):
+        sg.RadialBasis(kernel="cubic", degree=0).fit(x, y)
+    sg.RadialBasis(kernel="gaussian", degree=-1).fit(x, y)
+    assert sg.RadialBasis(degree=-1).fit(x, y).kernel_ == "inverse_multiquadric"

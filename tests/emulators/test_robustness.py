@@ -126,3 +126,22 @@ def test_copies_of_runs_change_nothing():
     mean, std = twice.leave_one_out()
     assert_allclose(mean[:N], once.leave_one_out()[0])
     assert_allclose(std[N:][::-1], once.leave_one_out()[1])
+
+
+def test_copies_with_other_outputs_count_by_their_mean():
+    x = np.random.default_rng(4).random((N, D))
+    y = smooth(x)
+    twice, outputs = np.vstack([x, x]), np.concatenate([y + 0.5, y - 0.5])
+    for model in (sg.PolynomialKriging(n_starts=1), sg.RadialBasis(kernel="cubic"), sg.MultiFidelity(n_starts=1)):
+        assert_allclose(model.fit(twice, outputs).predict(x), y, atol=1e-4)
+
+
+def test_left_out_runs_are_predicted_from_the_mean_of_copies():
+    x = np.linspace(0, 1, 20)[:, None]
+    y = np.random.default_rng(4).standard_normal((4, 20))
+    model = sg.PolynomialKriging(n_starts=1).fit(np.vstack([x] * 4), y.ravel())
+    fold = model.polynomial_._fold.reshape(4, 20)
+    seen = fold[None] != fold[:, None]  # by copy left out, copy, point
+    mean = model.leave_one_out()[0].reshape(4, 20)
+    others = seen.sum(axis=1)
+    assert_allclose(mean[others > 0], ((seen * y).sum(axis=1) / np.maximum(others, 1))[others > 0], atol=1e-4)

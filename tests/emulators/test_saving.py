@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import pickle
 import runpy
 import subprocess
@@ -98,6 +99,21 @@ def test_what_cannot_be_saved_is_refused(tmp_path):
     with pytest.raises(TypeError, match="a dict cannot be saved"):
         save_emulator({}, tmp_path / "x")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o027])
+def test_a_file_has_the_mode_that_the_umask_allows(umask, tmp_path):
+    before = os.umask(umask)
+    try:
+        fitted().save(tmp_path / "gp")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "gp").stat().st_mode & 0o777 == 0o666 & ~umask
+
+
+def test_what_the_system_refuses_to_read_is_told_as_such(tmp_path):
+    with pytest.raises(IsADirectoryError):
+        sg.load_emulator(tmp_path)
 
 
 def rewritten(path, **changes):

@@ -14,7 +14,15 @@ from numpy.testing import assert_allclose
 
 import surrogate as sg
 from surrogate.boxes.stacking import stack_dimensions
-from surrogate.plots.boxes import frames_of, plot_box_limits, plot_pairs, plot_runs, plot_stacked, plot_trajectory
+from surrogate.plots.boxes import (
+    frames_of,
+    plot_box_limits,
+    plot_pairs,
+    plot_runs,
+    plot_stacked,
+    plot_trajectory,
+    unit_parts,
+)
 
 mpl.use("Agg")
 INF = math.inf
@@ -164,3 +172,24 @@ def test_a_box_outside_the_view_has_no_frame():
     assert frames_of(sg.Box({"c": (5.0, np.inf)}), inputs, "a", "b", ax) == []
     ((_, (low, high)),) = frames_of(sg.Box({"a": (0.5, np.inf)}), inputs, "a", "b", ax)
     assert (low, high) == ax.get_ylim()
+
+
+def test_categories_that_are_numbers_have_frames_where_their_runs_are(ax):
+    rng = np.random.default_rng(0)
+    inputs = pd.DataFrame({"a": rng.random(90), "level": np.repeat([10, 15, 40], 30)})
+    of_interest = inputs["level"].to_numpy() != 15
+    box = sg.Box({"level": {10, 40}})
+    plot_runs(inputs, of_interest, "level", "a", box, ax=ax)
+    low, high = ax.get_ylim()
+    assert_allclose(rectangles(ax), [(8, low, 12, high), (38, low, 42, high)])
+    assert [across for across, _ in frames_of(sg.Box({"level": {10.0, 15.0}}), inputs, "level", "a", ax)] == [(8, 17)]
+    plot_pairs(inputs, of_interest, box, ["level", "a"])
+
+
+def test_parts_of_whole_numbers_on_a_log_scale_are_those_of_the_logarithms():
+    n = sg.Integer(1, 100, log=True)
+    assert_allclose(unit_parts((10.0, INF), n), [(0.5, 1.0)])
+    assert_allclose(unit_parts((-INF, 10.0), n), [(0.0, 0.5)])
+    assert_allclose(unit_parts((26.0, 51.0), sg.Integer(1, 101)), [(0.25, 0.5)])
+    with pytest.raises(TypeError, match="limits of a categorical input are a set"):
+        unit_parts((0.0, 1.0), sg.Categorical(["u", "v"]))

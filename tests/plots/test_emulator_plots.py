@@ -16,6 +16,7 @@ from surrogate.plots.emulator import (
     plot_residual_quantiles,
     plot_residuals,
     plot_series,
+    plot_slice,
     plot_weights,
 )
 
@@ -59,6 +60,12 @@ def test_quantiles_are_sorted_against_the_normal_ones(ax):
     points = next(line for line in ax.lines if line.get_marker() == "o").get_xydata()
     assert_allclose(points[:, 1], [-1.0, 0.5, 2.0])
     assert_allclose(points[:, 0], scipy.stats.norm.ppf([1 / 6, 0.5, 5 / 6]))
+
+
+@pytest.mark.parametrize("values", [["u", "v"], np.array(["u", "v"], dtype=object)])
+def test_a_slice_along_words_names_them(ax, values):
+    plot_slice(values, [1.0, 2.0], [0.1, 0.1], ax=ax)
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["u", "v"]
 
 
 def test_weights_show_the_parts_that_could_be_fitted(ax):

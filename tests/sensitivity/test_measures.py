@@ -176,6 +176,66 @@ def test_a_polynomial_chaos_is_asked_for_its_exact_indices():
     assert grouped.loc["all", "total"] == pytest.approx(1, abs=1e-6)
 
 
+def test_exact_indices_go_to_the_inputs_that_the_emulator_names():
+    space = sg.Space(a=sg.Real(0, 1), b=sg.Real(0, 1))
+    x = space.from_unit(np.random.default_rng(0).random((60, 2)))
+    for own in (None, sg.Space(b=sg.Real(0, 1), a=sg.Real(0, 1))):
+        found = sg.sobol_indices(sg.PolynomialChaos().fit(x[["b", "a"]], 2 * x["a"] + x["b"], own), space, n=64)
+        assert "exact" in found.attrs["note"]
+        np.testing.assert_allclose(found["first"], [0.8, 0.2], atol=0.01)
+
+
+def test_exact_indices_of_another_space_than_the_one_asked_about_are_not_taken():
+    space, wide = (sg.Space(a=sg.Real(0, high), b=sg.Real(0, 1)) for high in (1, 3))
+    x = wide.from_unit(np.random.default_rng(0).random((60, 2)))
+    y = x["a"] + x["b"]
+    for emulator, exact_of, coordinates in (
+        (sg.PolynomialChaos().fit(x, y, wide), wide, None),
+        (sg.PolynomialChaos().fit(x, y), None, None),
+        (sg.PolynomialChaos().fit(x.to_numpy(), y), None, "own"),
+        (sg.PolynomialChaos().fit(wide.to_unit(x), y), wide, "unit"),
+        # All of its runs in a third of the space.
+        (sg.PolynomialChaos().fit(wide.to_unit(x) * [1 / 3, 1], 3 * y - 2 * x["b"]), None, "unit"),
+    ):
+        found = sg.sobol_indices(emulator, wide, n=256, coordinates=coordinates)
+        assert ("exact" in found.attrs.get("note", "")) == (exact_of is wide)
+    sampled = sg.sobol_indices(sg.PolynomialChaos().fit(x, y, wide), space, n=256)
+    np.testing.assert_allclose(sampled["first"], [0.5, 0.5], atol=0.02)
+
+
+def test_an_array_outside_the_unit_cube_needs_a_space():
+    x = -np.pi + 2 * np.pi * np.random.default_rng(0).random((40, 3))
+    x[:, 0] = np.random.default_rng(1).random(40)
+    for emulator in (sg.RadialBasis(), sg.GaussianProcess(kernel="matern52", n_starts=1)):
+        emulator.fit(x, x[:, 1])
+        with pytest.raises(ValueError, match=r"column 1 goes from -2\.\d+ to 3\.\d+; pass space="):
+            sg.sobol_indices(emulator)
+    sg.sobol_indices(emulator, ANGLES, n=8, coordinates="own")
+    u = np.vstack([np.full((1, 3), -1e-12), np.random.default_rng(0).random((20, 3))])
+    sg.sobol_indices(sg.RadialBasis().fit(u, u[:, 0]), n=8)
+
+
+def test_emulators_of_different_spaces_need_one():
+    spaces = [sg.Space(a=sg.Real(0, high)) for high in (1, 2)]
+    x = [space.from_unit(np.linspace(0, 1, 9)[:, None]) for space in spaces]
+    small, large = (sg.RadialBasis().fit(part, part["a"], space) for part, space in zip(x, spaces))
+    with pytest.raises(ValueError, match="'y' and 'z' were fitted to different spaces: pass space="):
+        sg.sobol_indices({"y": small, "z": large}, n=8)
+    assert len(sg.sobol_indices({"y": small, "z": large}, spaces[0], n=8)) == 2
+    assert len(sg.sobol_indices({"y": small, "z": large}, n=8, outputs="z")) == 1
+
+
+@pytest.mark.parametrize("source", [Exact(lambda u: u[:, 0], d=1), sg.Space(x=sg.Real(0, 1))])
+def test_one_input_has_no_pairs(source):
+    if isinstance(source, sg.Space):
+        source = sg.simulator(space=source, outputs=["y"])(lambda x: {"y": x})
+    running = {} if isinstance(source, Exact) else {"n_jobs": 0}
+    pairs = sg.second_order(sg.sobol_indices(source, n=8, second_order=True, **running))
+    assert len(pairs) == 0
+    assert pairs.index.names == ["input", "other"]
+    assert pairs.columns.tolist() == ["second", "second_low", "second_high"]
+
+
 def test_groups():
     found = sg.sobol_indices(angles, n=1024, n_jobs=0, outputs="y", groups={"together": ["x1", "x3"]})
     assert found.index.tolist() == ["together", "x2"]

@@ -54,6 +54,13 @@ def test_morris_plane():
     assert {"a", "b", "c"} <= {t.get_text() for t in ax.texts}
 
 
+def test_a_plane_of_groups_alone_is_refused():
+    found = sg.morris(model, n=6, n_jobs=0, outputs="y", groups={"g": ["a", "b", "c"]})
+    with pytest.raises(ValueError, match=r"groups have no sigma.*use plot_indices"):
+        plot_morris(found)
+    plot_indices(found)
+
+
 def test_convergence_is_drawn_in_order_of_n():
     results = [sg.sobol_indices(model, n=n, n_jobs=0, outputs="y") for n in (64, 16, 32)]
     ax = plot_convergence(results)

@@ -106,13 +106,16 @@ class GaussianProcess(Emulator):
     nugget_ : float
         The nugget that was used.
     noise_std_ : float or array of shape (n,)
-        Standard deviation of the noise, in the output's unit (of its warp, if there is one); 0 without.
+        Standard deviation of the noise, in the output's unit (of its warp, if there is one); 0 without, an array where
+        it differs by run.
     log_likelihood_ : float
         Restricted log likelihood of the scaled outputs (of at most 1,000 runs) at the optimum, without the prior, up to
         a constant.
     inflation_ : float
         Factor of the standard deviations from `calibrate` and from the number of fitted parameters.
     space_ : Space or None
+    input_range_ : array of shape (2, d) or None
+        Lowest and highest inputs that it learnt from; None with a space.
     n_features_in_ : int
     feature_names_in_ : array of shape (d,), if fitted on a DataFrame or with a space
 
@@ -310,7 +313,8 @@ class GaussianProcess(Emulator):
             self.variance_ = float(np.float64(scale) ** 2 * posterior.variance)
         self.noise_std_: Any = float(scale * np.sqrt(ratio * posterior.variance))
         if problem.noise is not None:
-            self.noise_std_ = scale * np.sqrt(problem.noise)
+            known = scale * np.sqrt(problem.noise)
+            self.noise_std_ = float(known[0]) if (known == known[0]).all() else known
 
     def _inflation(self) -> float:
         """Factor of the standard deviations."""
@@ -417,15 +421,24 @@ class GaussianProcess(Emulator):
         Returns
         -------
         self
+
+        Raises
+        ------
+        ValueError
+            If shapes do not match, noise is known of one and not of the other, an output has no place under the warp
+            that the fit chose, or a point is repeated with another output.
         """
-        z = self._columns(X)
+        x = check_new(self, X)
+        z = self._inputs.scaled(x)
         _, targets = check_X_y(z, y, y_numeric=True)
         noise = self._known_noise(noise_std, len(targets))
         old = self._posterior.problem
         n = len(old.y)
         if (old.noise is None) != (noise is None):
             raise ValueError("noise_std must be given where the fit had it, and only there")
-        t = self._outputs.forward(np.asarray(targets, dtype=float))
+        targets = np.asarray(targets, dtype=float)
+        self._check_warped(targets)
+        t = self._outputs.forward(targets)
         group = np.arange(n + len(t))
         if noise is None and not old.estimates_noise:
             order, group, agrees = _repeated(np.vstack([old.z, z]), np.concatenate([old.y, t]))
@@ -435,12 +448,28 @@ class GaussianProcess(Emulator):
             new = order[n:] - n
             z, t = z[new], t[new]
         self._group = group[np.concatenate([self._group, np.arange(n, len(group))])]
+        if self.input_range_ is not None:
+            self.input_range_ = np.stack(
+                [np.minimum(self.input_range_[0], x.min(axis=0)), np.maximum(self.input_range_[1], x.max(axis=0))]
+            )
         if len(t):
             scaled = None if noise is None else self._scaled_noise(noise)
             with few_threads(n + len(t)):
                 self._posterior = self._posterior.extended(z, t, self._trend.basis(z), scaled)
                 self._tell()
         return self
+
+    def _check_warped(self, y: FloatArray) -> None:
+        """Raise if the warp that the fit chose has no value at an output."""
+        if self.warp_ is None:
+            return
+        bad = np.flatnonzero(y <= 0 if self.warp_ == "log" else y < 0)
+        if len(bad):
+            wanted, chosen = ("positive", "logarithm") if self.warp_ == "log" else ("not negative", "square root")
+            raise ValueError(
+                f"y must be {wanted}, since the fit took the output's {chosen} (warp_={self.warp_!r}), got "
+                f"{y[bad[0]]} in row {bad[0]}; fit anew to all runs"
+            )
 
     def get_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """Everything a prediction needs, as arrays and JSON-ready facts; see :func:`surrogate.load_emulator`."""
@@ -470,6 +499,7 @@ class GaussianProcess(Emulator):
             "approximation": self.approximation_,
             "log_likelihood": self.log_likelihood_,
             "inflation": self.inflation_,
+            "input_range": None if self.input_range_ is None else self.input_range_.tolist(),
             "posterior": posterior.facts(),
         }
         return arrays, facts
@@ -512,6 +542,9 @@ class GaussianProcess(Emulator):
         made._outputs = Outputs(**facts["outputs"])
         made._group = arrays["group"]
         made.space_, made.n_features_in_ = space, made._inputs.d
+        # Files of earlier versions do not tell it.
+        known = facts.get("input_range")
+        made.input_range_ = None if known is None else np.array(known)
         if facts["feature_names"] is not None:
             made.feature_names_in_ = np.array(facts["feature_names"], dtype=object)
         made.trend_, made.approximation_ = made._trend.kind, facts["approximation"]
