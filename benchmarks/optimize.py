@@ -587,6 +587,12 @@ def log_regret(values: pd.Series) -> pd.Series:
     return np.log10(values.clip(lower=1e-15).replace(np.inf, 1e9).fillna(1e9))
 
 
+def is_cut(rows: pd.DataFrame) -> pd.Series:
+    """Whether a row has fewer runs than its problem, since the limit on wall time ended it."""
+    wanted = rows["problem"].map({name: p.runs for name, p in PROBLEMS.items()})
+    return (rows["runs"] < wanted) & (rows["failed"] == 0)
+
+
 def table(rows: pd.DataFrame, problems: list[str]) -> pd.DataFrame:
     part = rows[rows["problem"].isin(problems)].copy()
     part["log"] = log_regret(part["regret"])
@@ -594,6 +600,8 @@ def table(rows: pd.DataFrame, problems: list[str]) -> pd.DataFrame:
     wide = wide.reindex([name for name in problems if name in wide.index])
     order = [m for m in METHODS if m in wide.columns]
     shown = wide[order].map(lambda v: "-" if v != v else "infeasible" if v > 8 else f"{v:.2f}")
+    for name, chosen in part.loc[is_cut(part), ["problem", "method"]].itertuples(index=False):
+        shown.loc[name, chosen] = shown.loc[name, chosen].rstrip("*") + "*"
     return shown.reset_index()
 
 
@@ -604,10 +612,13 @@ def goals(rows: pd.DataFrame) -> str:
     wide = part.pivot_table(index="problem", columns="method", values="log", aggfunc="median")
     lines = []
     for peer in [m for m in METHODS if m in wide.columns and not m.startswith("ours")]:
-        both = wide[["ours", peer]].dropna()
+        # Fewer runs than ours are no comparison.
+        cut = sorted(set(part.loc[is_cut(part) & (part["method"] == peer), "problem"]))
+        both = wide[["ours", peer]].drop(index=cut).dropna()
         won = int((both["ours"] < both[peer]).sum())
         worse = both[both["ours"] > both[peer] + 0.3].index.tolist()
         told = f"; more than 0.3 worse on {', '.join(worse)}" if worse else ""
+        told += f"; not compared where it was cut short: {', '.join(cut)}" if cut else ""
         lines.append(f"- better than {peer} on {won} of {len(both)}{told}")
     ours_rows = rows[rows["method"] == "ours"]
     cpu = ours_rows.groupby("problem")["cpu"].median()
@@ -623,8 +634,7 @@ def goals(rows: pd.DataFrame) -> str:
 
 def cut_short(rows: pd.DataFrame) -> str:
     """Rows of fewer runs than the problem has: their regret is that of the runs made."""
-    wanted = rows["problem"].map({name: p.runs for name, p in PROBLEMS.items()})
-    short = rows[(rows["runs"] < wanted) & (rows["failed"] == 0)]
+    short = rows[is_cut(rows)]
     told = [f"{row.problem}, {row.method}, seed {row.seed}: {row.runs} runs" for row in short.itertuples()]
     return "; ".join(told) or "None."
 
@@ -636,7 +646,8 @@ def report(rows: pd.DataFrame) -> None:
     parts = [
         "Median log10 regret after 5 d initial points (2 d where d is 20 or 50) and 40 suggestions (20 for fronts, 80 "
         "where d is 20 or 50), all methods from the same points; of fronts log10 of the hypervolume missed. "
-        f"{seeds.min()} to {seeds.max()} seeds a cell. CPU seconds are those of ask and tell, one thread.",
+        f"{seeds.min()} to {seeds.max()} seeds a cell; * had fewer runs in one of them. CPU seconds are those of ask and "
+        "tell, one thread.",
         "## One objective",
         markdown(table(rows, [*PLAIN, "crashing_branin"])),
         "## Constraints",
