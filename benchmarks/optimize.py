@@ -646,8 +646,8 @@ def report(rows: pd.DataFrame) -> None:
     parts = [
         "Median log10 regret after 5 d initial points (2 d where d is 20 or 50) and 40 suggestions (20 for fronts, 80 "
         "where d is 20 or 50), all methods from the same points; of fronts log10 of the hypervolume missed. "
-        f"{seeds.min()} to {seeds.max()} seeds a cell; * had fewer runs in one of them. CPU seconds are those of ask and "
-        "tell, one thread.",
+        f"{seeds.min()} to {seeds.max()} seeds a cell; * had fewer runs in one of them. CPU seconds are those of ask "
+        "and tell, one thread.",
         "## One objective",
         markdown(table(rows, [*PLAIN, "crashing_branin"])),
         "## Constraints",
