@@ -60,6 +60,12 @@ def _between_0_and_1(value: Any) -> str | None:
     return None if 0 < value < 1 else f"must lie between 0 and 1, got {value!r}"
 
 
+def _alpha_problem(value: Any) -> str | None:
+    if isinstance(value, str):
+        return None if value == "cv" else f"must be a number or 'cv', got {value!r}"
+    return _between_0_and_1(value)
+
+
 def _positive(value: Any) -> str | None:
     return None if value > 0 else f"must be positive, got {value!r}"
 
@@ -113,8 +119,9 @@ SCHEMA: dict[str, dict[str, _Key]] = {
     },
     "discover": {
         "of_interest": _Key((dict, str), "a table such as {growth_rate = '> 0'}", required=True),
-        "finder": _choice(("prim", "reds"), "prim"),
-        "alpha": _Key(_NUMBER, "a number", 0.05, check=_between_0_and_1),
+        # A metamodel's box from few runs is nearly always better than the runs' own, and REDS knows when it is not.
+        "finder": _choice(("reds", "prim"), "reds"),
+        "alpha": _Key((int, float, str), "a number or 'cv'", "cv", check=_alpha_problem),
         "min_support": _Key(_NUMBER, "a number", 20, check=_positive),
         "objective": _choice(OBJECTIVES, "lenient1"),
     },

@@ -369,9 +369,10 @@ def test_a_killed_study_is_resumed_without_running_anything_again(folder, sent):
     assert len(count.read_text()) - begun == 500 - stored
 
 
-def test_a_study_can_find_its_boxes_with_reds(tmp_path):
+@pytest.mark.parametrize(("asked", "is_reds"), [("", True), ('finder = "prim"', False)])
+def test_a_study_finds_its_boxes_with_reds_unless_it_asks_for_prim(tmp_path, asked, is_reds):
     (tmp_path / "study.toml").write_text(
-        """
+        f"""
 [simulator]
 use = "lake"
 [design]
@@ -379,12 +380,21 @@ n = 48
 [run]
 n_jobs = 0
 [discover]
-of_interest = { reliability = "> 0.5" }
-finder = "reds"
+of_interest = {{ reliability = "> 0.5" }}
+{asked}
 """
     )
     sg.run_study(sg.load_study(tmp_path / "study.toml"))
-    assert "were found on new points that a metamodel labelled" in (tmp_path / "report.html").read_text()
+    told = "were found on new points that a metamodel labelled" in (tmp_path / "report.html").read_text()
+    assert told == is_reds
+
+
+@pytest.mark.parametrize("alpha", ['"cross"', "1.5", "true"])
+def test_an_alpha_that_is_none_is_refused(folder, alpha):
+    study = STUDY.format(n=4, condition="> 0").replace("min_support = 5", f"alpha = {alpha}")
+    (folder / "study.toml").write_text(study)
+    with pytest.raises(sg.StudyError, match=r"\$\.discover\.alpha: must"):
+        sg.load_study("study.toml")
 
 
 def test_a_cause_is_told_with_the_way_to_run_it_again(folder, capsys):
@@ -426,7 +436,7 @@ def test_the_command_line_lists_the_keys_and_its_version(capsys):
     assert main(["keys"]) == 0
     told = capsys.readouterr().out
     assert "## `[optimize]`" in told
-    assert "| `finder` | one of prim, reds | `'prim'` |" in told
+    assert "| `finder` | one of reds, prim | `'reds'` |" in told
     with pytest.raises(SystemExit):
         main(["--version"])
     assert capsys.readouterr().out.startswith("surrogate-learn ")

@@ -15,17 +15,19 @@ HERE = Path(__file__).parent
 
 
 def main(out: Path) -> None:
-    """Trade-off of the boxes, and the runs over the two delays whose limits matter most."""
+    """Trade-off of the boxes; the runs over two inputs of a box in which two thirds should be unstable."""
     with sg.RunStore(HERE / "runs.db") as store:
         runs = store.runs()
-    unstable = sg.of_interest(runs.outputs, "growth_rate > 0")
-    prim = sg.Prim().fit(runs.inputs, unstable, space=runs.space)
-    x, y = prim.best_.restricted[:2]
+    reds = sg.Reds().fit(runs.inputs, runs.outputs["growth_rate"], of_interest="> 0", space=runs.space)
+    unstable = reds.of_interest_
+    chosen = int((reds.trajectory_["density"] >= 2 / 3).argmax())
+    box = reds.boxes_[chosen]
+    x, y = box.restricted[:2]
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.4), layout="constrained")
-    plot_trajectory(prim.trajectory_, prim.best_index_, left)
+    plot_trajectory(reds.trajectory_, chosen, left)
     labels = {name: runs.space.label(name) for name in runs.space}
-    plot_runs(runs.inputs, unstable, x, y, prim.best_, labels, right)
-    figure.suptitle("\n".join(textwrap.wrap(f"Unstable where {prim.best_.rule(digits=2)}", 110)), fontsize=10)
+    plot_runs(runs.inputs, unstable, x, y, box, labels, right)
+    figure.suptitle("\n".join(textwrap.wrap(f"Two thirds unstable where {box.rule(digits=2)}", 110)), fontsize=10)
     figure.savefig(out, dpi=110)
 
 

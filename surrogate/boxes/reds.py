@@ -218,9 +218,12 @@ class Reds(BaseEstimator):
             self.method_ = type(self.metamodel).__name__
             self.reason_ = "the metamodel was given"
             given = clone(self.metamodel)
-            takes_output = condition is not None and isinstance(given, ProbabilityEmulator) and given.condition
-            target = output if takes_output else labels
-            return given.fit(X, target, *extra) if isinstance(given, ProbabilityEmulator) else given.fit(X, labels)
+            if not isinstance(given, ProbabilityEmulator):
+                return given.fit(X, labels)
+            if given.condition is None or condition is None:
+                return given.set_params(condition=None).fit(X, labels, *extra)
+            # What is of interest is said once, to this method: a condition of its own only says to learn the output.
+            return given.set_params(condition=condition).fit(X, output, *extra)
         models: dict[str, Any] = {}
         left_out: dict[str, FloatArray] = {}
         if condition is not None:

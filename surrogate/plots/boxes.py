@@ -74,8 +74,8 @@ def plot_trajectory(trajectory: pd.DataFrame, chosen: int | None = None, ax: Axe
         )
     ax.set_xlim(0, 1.03)
     ax.set_ylim(0, 1.03)
-    ax.set_xlabel("coverage: share of the runs of interest inside")
-    ax.set_ylabel("density: share of interest among the runs inside")
+    ax.set_xlabel("coverage: share of what is of interest that lies inside")
+    ax.set_ylabel("density: share of interest inside")
     return ax
 
 

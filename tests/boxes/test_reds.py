@@ -119,6 +119,21 @@ def test_a_metamodel_can_be_given(runs):
     assert isinstance(boxes.finder_, sg.BestInterval)
 
 
+def test_a_given_metamodel_learns_what_this_call_says_is_of_interest(runs):
+    X, y = runs
+    model = sg.ProbabilityEmulator("< 0", emulator=sg.GaussianProcess())
+    options = {"space": SPACE}
+    told = [
+        sg.Reds(model, n_new=5000).fit(X, y, of_interest="< 0.3", **options),
+        sg.Reds(model, n_new=5000).fit(X, y < 0.3, **options),
+        sg.Reds(model, n_new=5000).fit(X, y, of_interest=lambda v: (v > 0.2) & (v < 0.8), **options),
+    ]
+    assert [reds.metamodel_.method_ for reds in told] == ["continuous output", "emulator", "emulator"]
+    for reds in told:
+        # The whole space's density is the share that the metamodel expects, of the runs' condition and not its own.
+        assert reds.trajectory_["density"].iloc[0] == pytest.approx(reds.of_interest_.mean(), abs=0.05)
+
+
 def test_counts_on_the_runs_are_counted(runs):
     X, y = runs
     reds = sg.Reds(n_new=5000).fit(X, y, of_interest="< 0.3", space=SPACE)
