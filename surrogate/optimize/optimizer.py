@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -14,29 +14,21 @@ from scipy.stats import qmc
 from surrogate.conditions import Condition
 from surrogate.emulators.threads import few_threads
 from surrogate.errors import InvalidInputError
-from surrogate.optimize.acquisition import Cautious, Improvement, Inside, Lower, Optimistic, Term
+from surrogate.optimize.acquisition import Cautious, Optimistic, Term
+from surrogate.optimize.beliefs import BEYOND_FRONT, Beliefs
 from surrogate.optimize.encoding import Encoding
 from surrogate.optimize.goals import Goals
 from surrogate.optimize.levels import Levels
-from surrogate.optimize.pareto import HypervolumeGain, hypervolume, is_on_front, knee
-from surrogate.optimize.polish import SAME_POLISHED, Bound, polish
+from surrogate.optimize.pareto import hypervolume, is_on_front, knee
+from surrogate.optimize.polish import SAME_POLISHED, polish
 from surrogate.optimize.search import Search, is_new
 from surrogate.optimize.steps import Steps
 from surrogate.optimize.stopping import predicted_regret
-from surrogate.optimize.surface import Surface, fit_surface
 from surrogate.space import Space
 
 __all__ = ["Optimizer", "Trial"]
 
 FloatArray = NDArray[np.float64]
-
-# Kernels by likelihood, where constraints or a front decide: in their corners the last digits hang on the model's
-# extrapolation (welded beam gains 2 decades, Gramacy 1). A single free objective has the first, for the second is too
-# sure of itself where runs are few (by a choice Levy 6 loses 0.7 decades, Goldstein-Price 0.9, Griewank 0.4).
-FAMILIES = ("matern52", "squared_exponential")
-
-# Runs whose neighbourhoods are searched for candidates.
-N_BEST = 3
 
 # Exploiting runs whose misses count.
 LAST_EXPLOITS = 2
@@ -45,12 +37,6 @@ LAST_EXPLOITS = 2
 # probability that is asked for rises by the second, up to the third, and the likelier success counts that much more.
 LEAST_SUCCESS, STRICTER, MOST_SUCCESS = 0.4, 0.1, 0.8
 CAUTION, LAST_RUNS = 8.0, 8
-
-# Logarithm of the probability beyond which a constraint is believed to be met.
-LIKELY = float(np.log(0.5))
-
-# How much further than the worst point of the front the reference lies, as a share of the front's range.
-BEYOND_FRONT = 0.1
 
 # Columns of the history that are neither inputs nor outputs.
 BOOK = ("id", "step", "level", "status", "feasible", "error", "best", "hypervolume")
@@ -100,23 +86,6 @@ class Trial:
     outputs: dict[str, float] | None = None
     error: str = ""
     position: FloatArray = field(default_factory=lambda: np.empty(0), repr=False)
-
-
-@dataclass(frozen=True, eq=False)
-class _Beliefs:
-    """Fitted models and the data that steps refer to."""
-
-    objectives: list[Surface]
-    constraints: list[Surface]
-    success: Surface | None
-    front: FloatArray  # of feasible runs, warped, (f, k)
-    around: FloatArray  # the best runs' positions, best first
-    memory: dict[str, dict[str, Any]]  # where the next fit of each model begins
-
-    def believing(self, z: FloatArray) -> _Beliefs:
-        """With models as if runs at columns `z` had come out as predicted."""
-        objectives = [surface.believing(z) for surface in self.objectives]
-        return replace(self, objectives=objectives, constraints=[surface.believing(z) for surface in self.constraints])
 
 
 class Optimizer:
@@ -209,7 +178,7 @@ class Optimizer:
         self._levels = Levels(levels or {})
         self.seed = _seed(rng)
         self._memory: dict[str, dict[str, Any]] = {}
-        self._fitted: tuple[tuple[Any, ...], _Beliefs] | None = None
+        self._fitted: tuple[tuple[Any, ...], Beliefs] | None = None
         self._n_asked = 0
         self._n_given = 0
         self._n_drawn = 0
@@ -247,7 +216,7 @@ class Optimizer:
         self._memory = beliefs.memory
         pending = [t for t in self.trials if t.status == "pending"]
         if pending:
-            beliefs = self._believing(beliefs, self._columns(pending))
+            beliefs = beliefs.believing(self._columns(pending))
         search = Search(self._encoding, self._known(0), rng, self._levels.columns(0))
         kind, point = self._step(beliefs, search, batch=len(pending))
         if point is None:
@@ -258,7 +227,7 @@ class Optimizer:
             level = 0
         return point, kind, level
 
-    def _step(self, beliefs: _Beliefs, search: Search, batch: int) -> tuple[str, FloatArray | None]:
+    def _step(self, beliefs: Beliefs, search: Search, batch: int) -> tuple[str, FloatArray | None]:
         steps = Steps.after(self._history(), self.space.d, constrained=bool(self.goals.constraints))
         feasibility = self._feasibility(beliefs)
         several = len(self.goals.objectives) > 1
@@ -283,39 +252,18 @@ class Optimizer:
             fixed = self._encoding.unordered
             low[fixed], high[fixed] = 0.0, 1.0
             starts = beliefs.around[:1]
-        found = search.best([*self._gain(beliefs, search), *feasibility], beliefs.around, low, high, starts)
+        found = search.best([*beliefs.gain(self._reference), *feasibility], beliefs.around, low, high, starts)
         if found is None and kind == "refine":
-            found = search.best([*self._gain(beliefs, search), *feasibility], beliefs.around)
+            found = search.best([*beliefs.gain(self._reference), *feasibility], beliefs.around)
         return kind, None if found is None else found[0]
 
-    def _gain(self, beliefs: _Beliefs, search: Search) -> list[Term]:
-        """What improves the objectives; nothing while no run is feasible, which then comes first."""
-        if not len(beliefs.front):
-            return []
-        if len(beliefs.objectives) == 1:
-            surface, best = beliefs.objectives[0], float(beliefs.front[0, 0])
-            return [Improvement(surface, best)]
-        return [HypervolumeGain(beliefs.objectives, beliefs.front, self._warped_reference(beliefs))]
-
-    def _exploit(self, beliefs: _Beliefs, search: Search, feasibility: Sequence[Term]) -> FloatArray | None:
+    def _exploit(self, beliefs: Beliefs, search: Search, feasibility: Sequence[Term]) -> FloatArray | None:
         surface = beliefs.objectives[0]
         if not feasibility:
             found = search.best([Optimistic(surface)], beliefs.around, starts=beliefs.around)
             return None if found is None else found[0]
-        missed = self._last_misses()
-        bounds = [
-            Bound(
-                model,
-                float(model.warp.forward(0.0)),
-                condition.operator == "==",
-                float(model.warp.forward(missed[j]) - model.warp.forward(0.0)),
-            )
-            for j, (model, condition) in enumerate(zip(beliefs.constraints, self.goals.constraints, strict=True))
-        ]
-        if beliefs.success is not None:
-            bounds.append(Bound(beliefs.success, float(beliefs.success.warp.forward(0.0))))
         low, high = np.zeros(self.space.d), np.ones(self.space.d)
-        point = polish(surface, bounds, search, beliefs.around, low, high)
+        point = polish(surface, beliefs.bounds(self._last_misses()), search, beliefs.around, low, high)
         return point if point is not None and is_new(point[None], search.known, SAME_POLISHED)[0] else None
 
     def _last_misses(self) -> FloatArray:
@@ -324,47 +272,12 @@ class Optimizer:
         missed: FloatArray = np.maximum(self.goals.excesses(exploited[-LAST_EXPLOITS:]), 0.0)
         return np.asarray(missed.max(axis=0, initial=0.0))
 
-    def _believing(self, beliefs: _Beliefs, z: FloatArray) -> _Beliefs:
-        """With runs at columns `z` as if they had come out as predicted, the best of them being the best.
-
-        If only finished runs could be the best, what a batch has found already would be looked for again: with four
-        points a batch that costs Hartmann 6 1.6 decades, Goldstein-Price 4.8.
-        """
-        made = beliefs.believing(z)
-        if not len(beliefs.front):
-            return made
-        met = np.ones(len(z), dtype=bool)
-        for term in self._constraints(made):
-            met &= term.values(z) > LIKELY
-        predicted = np.column_stack([surface.predict(z)[0] for surface in made.objectives])[met]
-        front = np.vstack([beliefs.front, predicted])
-        return replace(made, front=front[is_on_front(front)])
-
-    def _constraints(self, beliefs: _Beliefs) -> list[Term]:
-        """Logarithms of the probabilities that constraints are met."""
-        terms: list[Term] = []
-        for surface, condition in zip(beliefs.constraints, self.goals.constraints, strict=True):
-            if condition.operator == "==":
-                ends = surface.warp.forward(np.array([-1.0, 1.0]) * self.goals.equality_tolerance)
-                terms.append(Inside(surface, float(ends[0]), float(ends[1])))
-            else:
-                terms.append(Lower(surface, float(surface.warp.forward(0.0))))
-        return terms
-
-    def _feasibility(self, beliefs: _Beliefs) -> list[Term]:
-        """The same and that of the run's success, which counts more after failures."""
-        terms = self._constraints(beliefs)
-        if beliefs.success is not None:
-            likely = self._success(beliefs.success)
-            failures = self._last_failures()
-            least = min(LEAST_SUCCESS + STRICTER * failures, MOST_SUCCESS)
-            terms.append(Cautious(likely, 1.0 + CAUTION * failures, least))
-        return terms
-
-    @staticmethod
-    def _success(surface: Surface) -> Term:
-        """Logarithm of the probability that a run succeeds."""
-        return Lower(surface, float(surface.warp.forward(0.0)))
+    def _feasibility(self, beliefs: Beliefs) -> list[Term]:
+        """Logarithms of the probabilities that constraints are met, and that the run succeeds: more after failures."""
+        failures = self._last_failures()
+        least = min(LEAST_SUCCESS + STRICTER * failures, MOST_SUCCESS)
+        cautious = [Cautious(likely, 1.0 + CAUTION * failures, least) for likely in beliefs.succeeds()]
+        return [*beliefs.limits(), *cautious]
 
     def _last_failures(self) -> int:
         """How many of the last proposals failed.
@@ -374,83 +287,32 @@ class Optimizer:
         proposed = [t for t in self.trials if t.status != "pending" and t.step not in ("design", "given")]
         return sum(t.status == "failed" for t in proposed[-LAST_RUNS:])
 
-    def _warped_reference(self, beliefs: _Beliefs) -> FloatArray:
-        if self._reference is not None:
-            with np.errstate(invalid="ignore"):
-                given = [s.warp.forward(r) for s, r in zip(beliefs.objectives, self._reference, strict=True)]
-            # Where no run is better than it, it says nothing about where to look (a logarithm may not even reach it).
-            if (beliefs.front < given).all(axis=1).any():
-                return np.array(given)
-        low, high = beliefs.front.min(axis=0), beliefs.front.max(axis=0)
-        # Of a single point the range is that of standardised outputs.
-        width = np.where(high > low, high - low, 1.0)
-        return np.asarray(high + BEYOND_FRONT * width)
-
     # Models
 
-    def _beliefs(self, done: list[Trial]) -> _Beliefs:
+    def _beliefs(self, done: list[Trial]) -> Beliefs:
         key = (len(done), sum(t.status == "failed" for t in self.trials))
         if self._fitted is None or self._fitted[0] != key:
             self._fitted = key, self._fit(done)
         return self._fitted[1]
 
-    def _fit(self, done: list[Trial]) -> _Beliefs:
-        z = self._columns(done)
-        outputs = [t.outputs or {} for t in done]
-        scores, excesses = self.goals.scores(outputs), self.goals.excesses(outputs)
-        objectives = [self._surface(f"objective {j}", z, y) for j, y in enumerate(scores.T)]
-        constraints = [self._surface(f"constraint {j}", z, g, "constraint") for j, g in enumerate(excesses.T)]
+    def _fit(self, done: list[Trial]) -> Beliefs:
         failed = [t for t in self.trials if t.status == "failed"]
-        success = None
-        if failed:
-            labels = np.concatenate([-np.ones(len(done)), np.ones(len(failed))])
-            settled = np.vstack([z, self._columns(failed)])
-            success = self._surface("success", settled, labels, "success", noise=True)
-        true = np.array([t.level == 0 for t in done])
-        feasible = self.goals.feasible(outputs) & true
-        warped = np.column_stack([s.warp.forward(y) for s, y in zip(objectives, scores.T, strict=True)])
-        if self.noise:
-            # The lowest of noisy outputs is the luckiest: what the model makes of it counts.
-            warped = np.column_stack([s.predict(z)[0] for s in objectives])
-        positions = np.array([t.position for t in done])
-        if feasible.any():
-            rows = np.flatnonzero(feasible)
-            if len(objectives) == 1:
-                rows = rows[np.argsort(warped[rows, 0], kind="stable")]
-                front = warped[rows[:1]]
-            else:
-                rows = rows[is_on_front(warped[rows])]
-                front = warped[rows]
-                spread = np.linspace(0, len(rows) - 1, min(2 * N_BEST, len(rows))).round().astype(int)
-                rows = rows[np.argsort(front[:, 0], kind="stable")][spread]
-        else:
-            front = np.empty((0, len(objectives)))
-            rows = np.flatnonzero(true)
-            rows = rows[np.argsort(self.goals.violations([outputs[i] for i in rows]), kind="stable")]
-        around = rows if len(objectives) > 1 and feasible.any() else rows[:N_BEST]
-        models = {f"objective {j}": surface for j, surface in enumerate(objectives)}
-        models |= {f"constraint {j}": surface for j, surface in enumerate(constraints)}
-        models |= {} if success is None else {"success": success}
-        memory = {name: surface.memory for name, surface in models.items()}
-        return _Beliefs(objectives, constraints, success, front, positions[around], memory)
-
-    def _surface(
-        self, name: str, z: FloatArray, y: FloatArray, kind: Any = "objective", *, noise: bool = False
-    ) -> Surface:
-        return fit_surface(
-            z,
-            y,
-            kind=kind,
-            noise=noise or self.noise,
-            memory=self._memory.get(name),
-            families=FAMILIES if kind == "objective" and not self.goals.is_free else FAMILIES[:1],
-            level_columns=range(self._encoding.n_columns, z.shape[1]),
+        return Beliefs.of(
+            self.goals,
+            [t.outputs or {} for t in done],
+            np.array([t.position for t in done]),
+            self._columns(done),
+            np.array([t.level == 0 for t in done]),
+            self._columns(failed),
+            memory=self._memory,
+            noise=self.noise,
+            n_columns=self._encoding.n_columns,
         )
 
     def _columns(self, trials: Sequence[Trial]) -> FloatArray:
-        z = self._encoding.columns(np.array([t.position for t in trials]))
-        levels = np.array([self._levels.columns(t.level) for t in trials]).reshape(len(trials), -1)
-        return np.hstack([z, levels])
+        z = self._encoding.columns(np.array([t.position for t in trials]).reshape(-1, self.space.d))
+        levels = np.array([self._levels.columns(t.level) for t in trials])
+        return np.hstack([z, levels.reshape(len(trials), len(self._levels.columns(0)))])
 
     def _known(self, level: int) -> FloatArray:
         found = [t.position for t in self.trials if t.level == level]
@@ -668,7 +530,7 @@ class Optimizer:
             score = float(self.goals.scores([best.outputs or {}])[0, 0])
             return predicted_regret(
                 beliefs.objectives[0],
-                [*self._constraints(beliefs), *([] if beliefs.success is None else [self._success(beliefs.success)])],
+                [*beliefs.limits(), *beliefs.succeeds()],
                 search,
                 beliefs.around,
                 None if self.noise else score,

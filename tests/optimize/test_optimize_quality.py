@@ -185,7 +185,7 @@ def believed(outputs, answer, at, **options):
     for x in (0.0, 0.2, 0.35, 0.65, 0.8, 1.0):
         opt.tell({"x": x}, answer(x))
     beliefs = opt._beliefs(opt.trials)
-    return beliefs, opt._believing(beliefs, np.array([[at]]))
+    return beliefs, beliefs.believing(np.array([[at]]))
 
 
 def test_what_runs_and_is_believed_to_be_better_counts_as_the_best():
