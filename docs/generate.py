@@ -98,7 +98,7 @@ def generated_benchmarks(root: Path) -> dict[str, str]:
 
 
 def _reference() -> dict[str, str]:
-    from surrogate.study import study_keys
+    from surrogate.study.file import study_keys
 
     lines = [
         "# Study files and the command line",

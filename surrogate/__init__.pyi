@@ -73,7 +73,8 @@ from .sensitivity.shapley import shapley_effects
 from .sensitivity.sobol import second_order, sobol_indices
 from .simulation import FunctionSimulator, Output, Series, Simulator, available_simulators, load_simulator, simulator
 from .space import Categorical, Integer, Ordinal, Parameter, Real, Space
-from .study import Study, load_study, report_study, run_study
+from .study.file import Study, load_study
+from .study.run import report_study, run_study
 from .transfer.chain import Metamorphosis
 from .transfer.compression import compare_models
 from .transfer.generators.auto import AutoGenerator

@@ -213,7 +213,7 @@ def _discover(given: argparse.Namespace) -> int:
 
 
 def _keys(given: argparse.Namespace) -> int:
-    from surrogate.study import study_keys
+    from surrogate.study.file import study_keys
 
     print(study_keys())
     return 0
@@ -221,7 +221,8 @@ def _keys(given: argparse.Namespace) -> int:
 
 def _study(given: argparse.Namespace) -> int:
     # Loaded here: listing simulators needs neither scikit-learn nor matplotlib.
-    from surrogate.study import load_study, report_study, run_study
+    from surrogate.study.file import load_study
+    from surrogate.study.run import report_study, run_study
 
     study = load_study(given.study)
     if given.command in ("resume", "report") and "://" not in study.store and not Path(study.store).exists():

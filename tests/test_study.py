@@ -16,7 +16,7 @@ from numpy.testing import assert_allclose
 
 import surrogate as sg
 from surrogate.cli import main
-from surrogate.study import _emulate
+from surrogate.study.run import _emulate
 
 SIMULATOR = """
 import time

@@ -10,7 +10,7 @@ from surrogate.cli import main
 from surrogate.plots.optimization import plot_front, plot_optimization, plot_parallel
 from surrogate.reports.content import Asked, Figure, Table, Text
 from surrogate.reports.sections.optimum import optimum_section
-from surrogate.study import load_study
+from surrogate.study.file import load_study
 
 SPACE = sg.Space(x=sg.Real(-2, 2, unit="m"), kind=sg.Categorical(["u", "v"]), step_size=sg.Integer(1, 5))
 

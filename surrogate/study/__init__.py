@@ -1,0 +1,1 @@
+"""How do I do it all from one file?"""
