@@ -31,8 +31,7 @@ def main(out: Path) -> None:
     left.set(xlabel="time [ms]", ylabel="voltage [V]", title="Every fourth answer to a step of 1 V")
     left.legend(loc="lower right")
     x, y = prim.best_.restricted[:2]
-    labels = {name: runs.space.label(name) for name in runs.space}
-    plot_runs(runs.inputs, over, x, y, prim.best_, labels, right)
+    plot_runs(runs.inputs, over, x, y, prim.best_, ax=right, space=runs.space)
     figure.suptitle("\n".join(textwrap.wrap(f"Exceeds 1.4 V where {prim.best_.rule(digits=2)}", 110)), fontsize=10)
     figure.savefig(out, dpi=110)
 

@@ -25,8 +25,7 @@ def main(out: Path) -> None:
     x, y = box.restricted[:2]
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.4), layout="constrained")
     plot_trajectory(reds.trajectory_, chosen, left)
-    labels = {name: runs.space.label(name) for name in runs.space}
-    plot_runs(runs.inputs, unstable, x, y, box, labels, right)
+    plot_runs(runs.inputs, unstable, x, y, box, ax=right, space=runs.space)
     figure.suptitle("\n".join(textwrap.wrap(f"Two thirds unstable where {box.rule(digits=2)}", 110)), fontsize=10)
     figure.savefig(out, dpi=110)
 

@@ -158,6 +158,8 @@ def plot_runs(
     box: Box | Sequence[Box] | None = None,
     labels: Mapping[str, str] | None = None,
     ax: Axes | None = None,
+    *,
+    space: Space | None = None,
 ) -> Axes:
     """Runs in the plane of two inputs, those of interest in another colour and shape, with the box's limits there.
 
@@ -170,8 +172,10 @@ def plot_runs(
     box : Box or sequence of Box, optional
         Limits on other inputs do not show.
     labels : mapping of str to str, optional
-        Axis labels by input, e.g. with units.
+        Axis labels by input; by default those of the space, with units.
     ax : Axes, optional
+    space : Space, optional
+        Its logarithmic inputs get logarithmic axes.
 
     Returns
     -------
@@ -179,15 +183,16 @@ def plot_runs(
     """
     ax = axes(ax)
     places = {name: _positions(inputs[name]) for name in (x, y)}
-    shown = {name: _spread(places[name][0], seed) for seed, name in enumerate((x, y))}
+    shown = {name: _spread(places[name][0], seed, _is_log(space, name)) for seed, name in enumerate((x, y))}
     chosen = np.asarray(of_interest, dtype=bool)
     for part, colour, marker, name in ((~chosen, OTHER, "o", "other"), (chosen, INTEREST, "^", "of interest")):
         ax.scatter(
             shown[x][part], shown[y][part], s=12, c=colour, marker=marker, linewidths=0, label=f"{name} ({part.sum()})"
         )
+    _set_scales(ax, space, x, y)
     _frame(ax, inputs, x, y, box)
     for name, set_label, axis in ((x, ax.set_xlabel, ax.xaxis), (y, ax.set_ylabel, ax.yaxis)):
-        set_label((labels or {}).get(name, name))
+        set_label(_label(name, labels, space))
         values = places[name][1]
         if values:
             axis.set_ticks(range(len(values)), [str(value) for value in values])
@@ -234,6 +239,8 @@ def plot_pairs(
     names: Sequence[str] | None = None,
     labels: Mapping[str, str] | None = None,
     figure: Figure | None = None,
+    *,
+    space: Space | None = None,
 ) -> NDArray[np.object_]:
     """Runs over every pair of some inputs with the boxes' limits, and along the diagonal the share of interest.
 
@@ -245,8 +252,10 @@ def plot_pairs(
     names : sequence of str, optional
         The inputs; by default those that a box restricts.
     labels : mapping of str to str, optional
-        Axis labels by input, e.g. with units.
+        Axis labels by input; by default those of the space, with units.
     figure : Figure, optional
+    space : Space, optional
+        Its logarithmic inputs get logarithmic axes.
 
     Returns
     -------
@@ -263,15 +272,15 @@ def plot_pairs(
     for row, column in ((i, j) for i in range(k) for j in range(i + 1)):
         ax = out[row, column] = figure.add_subplot(grid[row, column])
         if row == column:
-            _plot_share(inputs[names[row]], of_interest, boxes, names[row], axes(ax))
+            _plot_share(inputs[names[row]], of_interest, boxes, names[row], axes(ax), _is_log(space, names[row]))
         else:
-            plot_runs(inputs, of_interest, names[column], names[row], boxes, labels, ax)
+            plot_runs(inputs, of_interest, names[column], names[row], boxes, labels, ax, space=space)
             if (legend := ax.get_legend()) is not None:
                 legend.remove()
             for dots in ax.collections:
                 dots.set(sizes=[6])
-        ax.set_xlabel((labels or {}).get(names[column], names[column]) if row == k - 1 else "")
-        ax.set_ylabel((labels or {}).get(names[row], names[row]) if column == 0 and row else "")
+        ax.set_xlabel(_label(names[column], labels, space) if row == k - 1 else "")
+        ax.set_ylabel(_label(names[row], labels, space) if column == 0 and row else "")
         if row < k - 1:
             ax.tick_params(labelbottom=False)
         if 0 < column < row:
@@ -286,21 +295,43 @@ def plot_pairs(
     return out
 
 
-def _plot_share(values: pd.Series, of_interest: NDArray[np.bool_], boxes: Sequence[Box], name: str, ax: Axes) -> None:
+def _label(name: str, labels: Mapping[str, str] | None, space: Space | None) -> str:
+    return (labels or {}).get(name, name if space is None else space.label(name))
+
+
+def _is_log(space: Space | None, name: str) -> bool:
+    return space is not None and bool(getattr(space[name], "log", False))
+
+
+def _set_scales(ax: Axes, space: Space | None, x: str, y: str) -> None:
+    if _is_log(space, x):
+        ax.set_xscale("log")
+    if _is_log(space, y):
+        ax.set_yscale("log")
+
+
+def _plot_share(
+    values: pd.Series, of_interest: NDArray[np.bool_], boxes: Sequence[Box], name: str, ax: Axes, log: bool = False
+) -> None:
     """Share of interest over one input, with the boxes' limits."""
     positions, words = _positions(values)
     chosen = np.asarray(of_interest, dtype=bool)
-    few = np.unique(positions)
+    forward, backward = (np.log, np.exp) if log else (np.positive, np.positive)
+    places = forward(positions)
+    few = np.unique(places)
     if len(few) <= 12:
-        middles, which = few, np.searchsorted(few, positions)
+        middles, which = few, np.searchsorted(few, places)
         width = 0.8 * float(np.diff(few).min()) if len(few) > 1 else 1.0
     else:
-        edges = np.linspace(positions.min(), positions.max(), 11)
-        which = np.clip(np.searchsorted(edges, positions, side="right") - 1, 0, 9)
+        edges = np.linspace(few[0], few[-1], 11)
+        which = np.clip(np.searchsorted(edges, places, side="right") - 1, 0, 9)
         middles, width = (edges[1:] + edges[:-1]) / 2, 0.92 * float(edges[1] - edges[0])
     count = np.bincount(which, minlength=len(middles))
     share = np.bincount(which, weights=chosen, minlength=len(middles)) / np.maximum(count, 1)
-    ax.bar(middles, share, width, color=INTEREST, alpha=0.75, linewidth=0)
+    left_ends, right_ends = backward(middles - width / 2), backward(middles + width / 2)
+    ax.bar(left_ends, share, right_ends - left_ends, align="edge", color=INTEREST, alpha=0.75, linewidth=0)
+    if log:
+        ax.set_xscale("log")
     ax.axhline(chosen.mean(), color="0.5", linewidth=1, linestyle=":")
     left, right = ax.get_xlim()
     for i, one in enumerate(boxes):
@@ -393,8 +424,10 @@ def _positions(values: pd.Series) -> tuple[NDArray[np.float64], list[Any]]:
     return codes.astype(float), list(found)
 
 
-def _spread(positions: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
+def _spread(positions: NDArray[np.float64], seed: int, log: bool = False) -> NDArray[np.float64]:
     """Values that repeat, moved a little to the side so that every run shows; the same way at every call."""
+    if log:
+        return np.asarray(np.exp(_spread(np.log(positions), seed)))
     steps = np.diff(np.unique(positions))
     if not len(steps) or len(steps) + 1 > len(positions) / 4:
         return positions

@@ -210,8 +210,12 @@ def name_parts(ax: Axes, **artists: Sequence[Any]) -> None:
 
 def shares(ax: Axes, x: float, y: float) -> list[float]:
     """Where a point is, in shares of the plot's width and height, for a script."""
-    views = (ax.get_xlim(), ax.get_ylim())
-    return [round(float((v - low) / (high - low)), 4) for v, (low, high) in zip((x, y), views)]
+    out = []
+    for value, axis, view in ((x, ax.xaxis, ax.get_xlim()), (y, ax.yaxis, ax.get_ylim())):
+        # The scale may be logarithmic.
+        low, place, high = axis.get_transform().transform(np.array([view[0], value, view[1]], dtype=float))
+        out.append(round(float((place - low) / (high - low)), 4))
+    return out
 
 
 def _cell(value: Any) -> str:

@@ -23,6 +23,7 @@ from surrogate.plots.boxes import (
     plot_trajectory,
     unit_parts,
 )
+from surrogate.reports.content import shares
 
 mpl.use("Agg")
 INF = math.inf
@@ -113,6 +114,34 @@ def test_pairs_show_every_pair_and_the_share_of_interest():
     assert grid[2, 0].get_ylabel() == "rate"
     default = plot_pairs(x, y, sg.Box({"x": (4.0, INF), "kind": {"u", "w"}}))
     assert default.shape == (2, 2)
+
+
+def test_logarithmic_inputs_have_logarithmic_axes(ax):
+    x, y = runs()
+    plot_runs(x, y, "x", "rate", sg.Box({"rate": (5.0, 6.0)}), ax=ax, space=SPACE)
+    assert (ax.get_xscale(), ax.get_yscale()) == ("linear", "log")
+    assert ax.get_xlabel() == SPACE.label("x")
+    (rectangle,) = rectangles(ax)
+    assert rectangle == pytest.approx((ax.get_xlim()[0], 5.0, ax.get_xlim()[1], 6.0))
+    # What a script is told: shares of the drawn plane, of a logarithmic side those of the logarithms.
+    low, high = ax.get_ylim()
+    assert shares(ax, 0.0, np.sqrt(low * high))[1] == pytest.approx(0.5, abs=1e-3)
+    grid = plot_pairs(x, y, sg.Box({"rate": (5.0, 6.0)}), ["x", "rate"], space=SPACE)
+    assert [grid[0, 0].get_xscale(), grid[1, 1].get_xscale(), grid[1, 0].get_yscale()] == ["linear", "log", "log"]
+    bars = list(grid[1, 1].containers[0])
+    ends = np.array([(bar.get_x(), bar.get_x() + bar.get_width()) for bar in bars])
+    assert_allclose(ends[:, 1] / ends[:, 0], ends[0, 1] / ends[0, 0])
+    edges = np.geomspace(x["rate"].min(), x["rate"].max(), len(bars) + 1)
+    first = x["rate"] < edges[1]
+    assert bars[0].get_height() == pytest.approx(y[first].mean())
+
+
+def test_values_that_repeat_are_spread_within_a_logarithmic_axis(ax):
+    inputs = pd.DataFrame({"rate": np.repeat([1.0, 10.0, 100.0], 20), "x": np.linspace(0, 5, 60)})
+    plot_runs(inputs, np.arange(60) % 2 == 0, "x", "rate", ax=ax, space=SPACE)
+    shown = np.concatenate([dots.get_offsets()[:, 1] for dots in ax.collections])
+    assert (np.abs(np.log10(shown) - np.log10(shown).round()) <= 0.25).all()
+    assert len(np.unique(shown)) == 60
 
 
 def test_the_trade_off_marks_the_chosen_box(ax):

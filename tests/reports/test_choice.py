@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import surrogate as sg
-from surrogate import study
 from surrogate.reports.sections import boxes as boxes_section
+from surrogate.study import run as study_run
 from tests.conftest import REPOSITORY
 from tests.reports.browser import opened
 
@@ -62,8 +62,8 @@ def smart_grid(tmp_path_factory):
         return sg.report(path, **parts)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(study, "report", noted)
-        finished = study.run_study(study.load_study(folder / "study.toml"), progress=False)
+        patch.setattr(study_run, "report", noted)
+        finished = sg.run_study(sg.load_study(folder / "study.toml"), progress=False)
     assert len(finished.runs) == 256
     return finished.report, given["runs"], given["boxes"]
 

@@ -40,10 +40,9 @@ def boxes_section(asked: Asked) -> Section | None:
     )
     trade_off = plot_trajectory(trajectory, chosen, new_axes())
     name_parts(trade_off, mark=[trade_off.collections[-1], trade_off.texts[-1]])
-    labels = {name: runs.space.label(name) for name in runs.space}
     scatters: dict[tuple[str, str], Axes] = {}
     for x, y in _pairs(box, runs.inputs, flags):
-        ax = scatters[x, y] = plot_runs(runs.inputs, flags, x, y, box, labels, new_axes())
+        ax = scatters[x, y] = plot_runs(runs.inputs, flags, x, y, box, ax=new_axes(), space=runs.space)
         name_parts(ax, frame=ax.patches, other=ax.collections[:1], interest=ax.collections[1:])
     choice = _choice(finder, runs.inputs, runs.space, trade_off, scatters)
     blocks: list[Block] = [
