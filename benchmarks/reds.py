@@ -160,7 +160,7 @@ def on_data(task: dict, folder: Path) -> pd.DataFrame:
         for train, test in folds
     ]
     means = pd.concat(parts).groupby("method")[["area", "wracc", "restricted", "irrelevant", "cpu"]].mean()
-    return parts[0].set_index("method").assign(**means).reset_index()
+    return parts[0].set_index("method").assign(**means).reset_index()[parts[0].columns]
 
 
 def tasks(repeats: int, sizes: list[int], functions: list[str], inputs: list[str], with_data: bool) -> Iterator[dict]:
