@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Iterable
 from typing import Any
 
 from surrogate.parameters import plain
 
-__all__ = ["in_order", "python_literal", "said", "sql_literal", "sql_name"]
+__all__ = ["can_be_written", "in_order", "python_literal", "said", "sql_literal", "sql_name"]
+
+
+def can_be_written(name: str) -> bool:
+    r"""Whether a name has no control characters or halves of characters, which tables, SQL and pages cannot show.
+
+    Examples
+    --------
+    >>> can_be_written("growth rate"), can_be_written("growth\nrate")
+    (True, False)
+    """
+    return not any(unicodedata.category(character) in ("Cc", "Cs") for character in name)
 
 
 def in_order(values: Iterable[Any]) -> list[Any]:

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from surrogate.errors import SimulatorNotFoundError, did_you_mean
+from surrogate.literals import can_be_written
 from surrogate.space import Space
 
 __all__ = [
@@ -64,6 +65,8 @@ class Output(str):
             raise TypeError(f"an output's name must be text, got {name!r}")
         if not name:
             raise ValueError("an output needs a name")
+        if not can_be_written(name):
+            raise ValueError(f"an output's name must have no control characters, got {name!r}")
         self = super().__new__(cls, name)
         self.unit = unit
         self.description = description

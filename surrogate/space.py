@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from surrogate.errors import InvalidInputError, did_you_mean
+from surrogate.literals import can_be_written
 from surrogate.parameters import (
     Categorical,
     Finite,
@@ -64,6 +65,8 @@ class Space(Mapping[str, Parameter]):
         for name, parameter in merged.items():
             if not isinstance(name, str) or not name:
                 raise TypeError(f"parameter names must be non-empty text, got {name!r}")
+            if not can_be_written(name):
+                raise ValueError(f"parameter names must have no control characters, got {name!r}")
             if not isinstance(parameter, Parameter):
                 raise TypeError(
                     f"parameter {name!r} must be a Real, Integer, Ordinal or Categorical, got {parameter!r}"

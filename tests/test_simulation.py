@@ -144,6 +144,7 @@ def test_a_checked_series_is_no_view_of_the_simulators_array():
     ("make", "error", "message"),
     [
         (lambda: Output(""), ValueError, "an output needs a name"),
+        (lambda: Output("a\x00"), ValueError, r"no control characters, got 'a\\x00'"),
         (lambda: Output(5), TypeError, "an output's name must be text, got 5"),
         (lambda: Series("s", at=[]), ValueError, r"series 's': at must be a finite array .*got shape \(0,\)"),
         (lambda: Series("s", at=1.0), ValueError, r"got shape \(\)"),

@@ -84,7 +84,8 @@ def finites(draw):
 
 
 def spaces():
-    return st.dictionaries(st.text(min_size=1), reals() | integers() | finites(), min_size=1, max_size=5).map(Space)
+    names = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1)
+    return st.dictionaries(names, reals() | integers() | finites(), min_size=1, max_size=5).map(Space)
 
 
 def unit_points(space, n, seed):
@@ -196,6 +197,7 @@ class _Impostor(scipy.stats.rv_continuous):
         (lambda: Space(x=3), TypeError, "parameter 'x' must be a Real, Integer, Ordinal or Categorical, got 3"),
         (lambda: Space({1: Real(0, 1)}), TypeError, "parameter names must be non-empty text, got 1"),
         (lambda: Space({"": Real(0, 1)}), TypeError, "parameter names must be non-empty text"),
+        (lambda: Space({"a\nb": Real(0, 1)}), ValueError, r"must have no control characters, got 'a\\nb'"),
     ],
 )
 def test_wrong_parameters_are_refused(make, error, message):

@@ -389,6 +389,15 @@ of_interest = {{ reliability = "> 0.5" }}
     assert told == is_reds
 
 
+def test_a_study_may_keep_its_runs_in_memory(folder):
+    (folder / "study.toml").write_text(
+        STUDY.format(n=16, condition="> 0").replace("[run]", '[run]\nstore = ":memory:"')
+    )
+    finished = sg.run_study(sg.load_study("study.toml"), progress=False)
+    assert finished.runs.counts["done"] == 16
+    assert sorted(path.name for path in folder.glob("*memory*")) == []
+
+
 @pytest.mark.parametrize("alpha", ['"cross"', "1.5", "true"])
 def test_an_alpha_that_is_none_is_refused(folder, alpha):
     study = STUDY.format(n=4, condition="> 0").replace("min_support = 5", f"alpha = {alpha}")

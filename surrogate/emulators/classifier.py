@@ -19,7 +19,7 @@ from surrogate.emulators.auto import AutoEmulator
 from surrogate.emulators.forest import ForestEmulator
 from surrogate.emulators.gp.gaussian_process import GaussianProcess
 from surrogate.emulators.state import Stateful
-from surrogate.emulators.tables import check_new, check_training, fit_on, normal_mass, remember_inputs
+from surrogate.emulators.tables import check_new, check_training, fit_on, normal_mass, refuse_text, remember_inputs
 from surrogate.space import Space
 
 __all__ = ["ProbabilityEmulator"]
@@ -200,6 +200,7 @@ class ProbabilityEmulator(Stateful, ClassifierMixin, BaseEstimator):
 
     def _fit_labels(self, X: ArrayLike, y: ArrayLike, space: Space | None) -> Self:
         if space is None:
+            refuse_text(X)
             table, labels = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=3)
             remember_inputs(self, table, None)
         else:

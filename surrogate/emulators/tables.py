@@ -28,6 +28,7 @@ __all__ = [
     "normal_mass",
     "numbers_of",
     "predict_each",
+    "refuse_text",
     "remember_inputs",
     "without_copies",
 ]
@@ -47,6 +48,7 @@ def check_training(estimator: Any, X: Any, y: Any, space: Space | None, *, least
     y : float array of shape (n,)
     """
     if space is None:
+        refuse_text(X)
         table, y = validate_data(estimator, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=least)
     else:
         table = space.validate(X)
@@ -64,6 +66,7 @@ def check_training_many(
     shape = () if y is None else np.asarray(y).shape[1:]
     flat = np.reshape(y, (len(y), -1)) if len(shape) > 1 else y
     if space is None:
+        refuse_text(X)
         options = {"multi_output": True, "y_numeric": True, "ensure_min_samples": least}
         table, flat = validate_data(estimator, X, flat, dtype=np.float64, **options)
     else:
@@ -84,6 +87,20 @@ def remember_inputs(estimator: Any, table: Any, space: Space | None) -> None:
         estimator.feature_names_in_ = np.array(space.names, dtype=object)
         estimator.input_range_ = None
     estimator.space_ = space
+
+
+def refuse_text(X: Any) -> None:
+    """Raise a ValueError for a column of text in a table that comes without a space, which alone could say more."""
+    if not isinstance(X, pd.DataFrame):
+        return
+    for name, column in X.items():
+        if not pd.api.types.is_numeric_dtype(column.dtype):
+            text = next((value for value in column if isinstance(value, str)), None)
+            if text is not None:
+                raise ValueError(
+                    f"X: column {name!r} holds text, e.g. {text!r}, and numbers are learnt; pass space= with a "
+                    "Categorical parameter of its values"
+                )
 
 
 def check_new(estimator: Any, X: Any) -> Any:

@@ -104,6 +104,8 @@ def report(
 
     Raises
     ------
+    TypeError
+        If `runs` are none.
     ValueError
         If an emulator belongs to no output, there is nothing to report on, or the ending stands for no format.
     FileNotFoundError
@@ -125,6 +127,11 @@ def report(
     file = report_file(path)
     if runs is None and student is None and optimum is None:
         raise ValueError("there is nothing to report on: pass runs=, optimum= or student=")
+    if runs is not None and not isinstance(runs, Runs):
+        raise TypeError(
+            f"runs must be what run() returned or a store's runs(), got {type(runs).__name__}; how a table becomes "
+            "runs is told under “Bring your own runs” in the documentation"
+        )
     if runs is None and (emulator is not None or boxes is not None):
         raise ValueError("emulator and boxes are told with the runs they were fitted on: pass runs=")
     asked = Asked(

@@ -202,7 +202,7 @@ class Study:
         return self._beside(self.settings["optimize"]["store"])
 
     def _beside(self, name: str) -> str:
-        return name if "://" in name else str(self.file.parent / name)
+        return name if "://" in name or name == ":memory:" else str(self.file.parent / name)
 
     @property
     def report_path(self) -> Path:

@@ -107,6 +107,16 @@ def test_what_cannot_be_saved_is_named(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("emulator", EMULATORS, ids=lambda one: type(one).__name__)
+def test_a_column_of_text_needs_a_space_and_the_error_says_so(emulator):
+    _, X, y, _ = mixed()
+    output = y > y.median() if isinstance(emulator, sg.ProbabilityEmulator) else output_for(emulator, y)
+    if isinstance(emulator, sg.GradientEnhanced):
+        pytest.skip("derivatives by categories do not exist")
+    with pytest.raises(ValueError, match=r"column 'kind' holds text, e.g. '[uvw]'.*pass space= with a Categorical"):
+        emulator.fit(X, output)
+
+
 @pytest.mark.parametrize(
     "emulator",
     [one for one in EMULATORS if not isinstance(one, sg.ProbabilityEmulator)],

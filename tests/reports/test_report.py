@@ -143,6 +143,8 @@ def test_a_part_alone_is_a_report_too(study, tmp_path):
         sg.report(tmp_path / "x.html", runs=runs, emulator=emulators["rate"])
     with pytest.raises(ValueError, match="no scalar output 'raet'; did you mean 'rate'"):
         sg.report(tmp_path / "x.html", runs=runs, emulator={"raet": emulators["rate"]})
+    with pytest.raises(TypeError, match=r"runs must be what run\(\) returned .* got DataFrame"):
+        sg.report(tmp_path / "report.html", runs=runs.table)
     with pytest.raises(FileNotFoundError, match="there is no folder"):
         sg.report(tmp_path / "absent" / "x.html", runs=runs)
     with pytest.raises(ValueError, match=r"'x.pdf' must end in one of .html, .htm, .md, .json"):
