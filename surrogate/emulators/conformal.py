@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import scipy.stats
 from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingRegressor
 from threadpoolctl import threadpool_limits
 
 from surrogate.emulators.base import IntervalEmulator
-from surrogate.emulators.tables import Scaled, fold_of_each, numbers_of
+from surrogate.emulators.tables import Z95, Scaled, fold_of_each, numbers_of
 
 __all__ = ["ConformalEmulator"]
 
@@ -23,8 +22,6 @@ IntArray = NDArray[np.int64]
 BOOSTING = {"min_samples_leaf": 4, "max_iter": 200, "random_state": 0}
 
 CHUNK_ROWS = 4096
-
-Z95 = float(scipy.stats.norm.ppf(0.975))
 
 
 class ConformalEmulator(IntervalEmulator):

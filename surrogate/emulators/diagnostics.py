@@ -10,6 +10,8 @@ import pandas as pd
 import scipy.stats
 from numpy.typing import ArrayLike, NDArray
 
+from surrogate.emulators.tables import Z95
+
 __all__ = [
     "Diagnostics",
     "LeavesOneOut",
@@ -21,9 +23,6 @@ __all__ = [
 ]
 
 FloatArray = NDArray[np.float64]
-
-# Half width of a normal 95% interval in standard deviations.
-Z95 = float(scipy.stats.norm.ppf(0.975))
 
 # Of a standard deviation of 0 there is no density.
 LEAST_STD = float(np.finfo(float).tiny ** 0.5)

@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted, check_X_y, validate_data
 from surrogate.space import Categorical, Space
 
 __all__ = [
+    "Z95",
     "Scaled",
     "check_new",
     "check_training",
@@ -35,6 +36,9 @@ __all__ = [
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+
+# So many standard deviations to each side hold 95% of a normal distribution.
+Z95 = float(scipy.stats.norm.ppf(0.975))
 
 
 def check_training(estimator: Any, X: Any, y: Any, space: Space | None, *, least: int = 2) -> tuple[Any, FloatArray]:

@@ -8,6 +8,7 @@ import scipy.stats
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
+from surrogate.emulators.tables import Z95
 from surrogate.plots.style import INTEREST, LINE, OTHER, SHADE, axes
 
 __all__ = [
@@ -191,7 +192,7 @@ def plot_slice(
     """
     ax = axes(ax)
     values = np.asarray(values)
-    mean, half = np.asarray(mean, dtype=float), 1.96 * np.asarray(std, dtype=float)
+    mean, half = np.asarray(mean, dtype=float), Z95 * np.asarray(std, dtype=float)
     named = not all(isinstance(v, (int, float, np.number)) for v in values.tolist())
     places = np.arange(len(values), dtype=float) if named else values.astype(float)
     if named:

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure as MplFigure
 from numpy.typing import NDArray
 
 from surrogate.emulators.slices import Copy, Formula, Slices
+from surrogate.emulators.tables import Z95
 from surrogate.plots.emulator import plot_slice
 from surrogate.reports.content import Asked, Block, Figure, Live, Table, packed
 from surrogate.runs.records import Runs
@@ -104,8 +105,8 @@ def _figure(slices: Slices, space: Space, output: str, label: str) -> Figure:
 
 def _live_output(copy: Copy, slices: Slices, label: str, values: pd.Series) -> dict[str, Any]:
     table = slices.table
-    low = min(float(values.min()), float((table["mean"] - 1.96 * table["std"]).min()))
-    high = max(float(values.max()), float((table["mean"] + 1.96 * table["std"]).max()))
+    low = min(float(values.min()), float((table["mean"] - Z95 * table["std"]).min()))
+    high = max(float(values.max()), float((table["mean"] + Z95 * table["std"]).max()))
     exact = copy.agreement == 1.0
     note = "" if exact else f"The sliders show a copy of the emulator that agrees with it (R2 {copy.agreement:.3f})."
     formulas = {"mean": _formula(copy.mean), "logStd": _formula(copy.log_std)}
