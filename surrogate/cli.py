@@ -233,15 +233,21 @@ def _study(given: argparse.Namespace) -> int:
         else:
             finished = run_study(study, rerun_failures=given.rerun_failures)
     except KeyboardInterrupt:
+        stores = [study.store, *([study.optimize_store] if "optimize" in study.settings else [])]
         sys.stderr.write(
-            f"\ninterrupted; every finished run is in {study.store}\ngo on with: surrogate resume {given.study}\n"
+            f"\ninterrupted; every finished run is in {' or '.join(stores)}\n"
+            f"go on with: surrogate resume {given.study}\n"
         )
         return 130
     print(f"{finished.runs!r}")
     failed = finished.runs.health().drop(index="done", errors="ignore")
-    for status, row in failed.iterrows():
-        sys.stderr.write(f"surrogate: {row['runs']} runs {status}, most often: {row['commonest_cause']}\n")
-    if len(failed) and given.command != "report" and not given.rerun_failures:
+    told = [f"{row['runs']} runs {status}, most often: {row['commonest_cause']}" for status, row in failed.iterrows()]
+    if finished.optimum is not None and finished.optimum.failures:
+        causes = finished.optimum.failures
+        told.append(f"{causes.total()} runs of the optimisation failed, most often: {causes.most_common(1)[0][0]}")
+    for text in told:
+        sys.stderr.write(f"surrogate: {text}\n")
+    if told and given.command != "report" and not given.rerun_failures:
         sys.stderr.write(f"surrogate: mended the cause? surrogate resume --rerun-failures {given.study}\n")
     for problem in finished.problems:
         sys.stderr.write(f"surrogate: {problem}\n")

@@ -129,8 +129,8 @@ class Beliefs:
         made |= {} if success is None else {"success": success.memory}
         return cls(goals, objectives, constraints, success, front, positions[rows], made)
 
-    def believing(self, z: FloatArray) -> Beliefs:
-        """With runs at columns `z` as if they had come out as predicted, the best of them being the best.
+    def believing(self, z: FloatArray, is_true: NDArray[np.bool_]) -> Beliefs:
+        """With runs at columns `z` as if they had come out as predicted, the best true one of them being the best.
 
         If only finished runs could be the best, what a batch has found already would be looked for again: with four
         points a batch that costs Hartmann 6 1.6 decades, Goldstein-Price 4.8.
@@ -139,7 +139,7 @@ class Beliefs:
         made = replace(self, objectives=objectives, constraints=[surface.believing(z) for surface in self.constraints])
         if not len(self.front):
             return made
-        met = np.ones(len(z), dtype=bool)
+        met = is_true.copy()
         for term in made.limits():
             met &= term.values(z) > LIKELY
         predicted = np.column_stack([surface.predict(z)[0] for surface in objectives])[met]

@@ -119,16 +119,16 @@ class Goals:
         """
         if not isinstance(outputs, Mapping):
             raise InvalidInputError(f"outputs must be a mapping from name to number, got {outputs!r:.100}")
+        numbers = {str(name): number for name, value in outputs.items() if (number := _number(value)) is not None}
         for name in self.outputs:
             if name not in outputs:
                 raise InvalidInputError(f"outputs: missing {name!r}, got {', '.join(map(repr, outputs)) or 'nothing'}")
-            value = outputs[name]
-            if np.ndim(value) or isinstance(value, (str, bytes)) or not np.isfinite(float(value)):
+            if not np.isfinite(numbers.get(name, np.nan)):
                 raise InvalidInputError(
-                    f"outputs: {name!r} must be a finite number, got {value!r:.100}; "
+                    f"outputs: {name!r} must be a finite number, got {outputs[name]!r:.100}; "
                     "tell a run without an answer with fail"
                 )
-        return {str(k): float(v) for k, v in outputs.items() if not np.ndim(v) and not isinstance(v, (str, bytes))}
+        return numbers
 
     def scores(self, outputs: Sequence[Mapping[str, float]]) -> FloatArray:
         """Objectives, all to be minimised, (n, k)."""
@@ -167,3 +167,13 @@ class Goals:
         excess = np.maximum(excess, 0.0)
         largest = excess.max(axis=0, initial=0.0)
         return np.asarray((excess / np.where(largest > 0, largest, 1.0)).sum(axis=1))
+
+
+def _number(value: Any) -> float | None:
+    """A number as such; None for text, arrays and whatever else is none."""
+    if np.ndim(value) or isinstance(value, (str, bytes)):
+        return None
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -36,6 +36,8 @@ class Levels:
     """
 
     def __init__(self, costs: Mapping[int, float]) -> None:
+        if not isinstance(costs, Mapping):
+            raise TypeError(f"levels must map each level to its cost, e.g. {{0: 1.0, 1: 0.2}}, got {costs!r}")
         self.costs = dict(sorted(costs.items()))
         if self.costs and (min(self.costs) != 0 or not all(0 < c < np.inf for c in self.costs.values())):
             raise ValueError(
@@ -60,9 +62,15 @@ class Levels:
         """The columns of a level, (number of levels - 1,)."""
         return (level >= self._below).astype(float)
 
-    def of_design(self, number: int) -> int:
-        """The level of a design's point: all levels in turn."""
-        return list(self.costs)[number % len(self.costs)] if self.costs else 0
+    def are_unknown(self, seen: Iterable[int]) -> bool:
+        """Whether there is a level that was never run: no model can choose it."""
+        return bool(self.costs.keys() - set(seen))
+
+    def of_design(self, number: int, seen: Sequence[int]) -> int:
+        """The level of a design's point: all levels in turn, and first those that were never run."""
+        levels = list(self.costs) or [0]
+        unseen = [level for level in levels if level not in set(seen)]
+        return unseen[0] if len(seen) >= len(levels) and unseen else levels[number % len(levels)]
 
     def choose(self, surface: Surface, z: FloatArray, trials: Sequence[_HasLevel]) -> int:
         """The level that reduces the variance at the truest level most, per cost.

@@ -6,7 +6,6 @@ import dataclasses
 import hashlib
 import json
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -61,12 +60,14 @@ def minimize(
     noise: bool | None = None,
     equality_tolerance: float = 1e-4,
     reference: Sequence[float] | None = None,
+    rerun_failures: bool = False,
     progress: bool | None = None,
 ) -> Optimum:
     """Find the inputs that minimise a simulator's output with as few runs as possible.
 
     Runs that the store holds already are used, whoever made them. Every proposal is stored before it is run, so that
-    the same call after an interruption goes on with the same points as if nothing had happened.
+    the same call after an interruption goes on where it stopped: with ``batch=1`` or ``asynchronous=False`` with the
+    same points as if nothing had happened, otherwise with those that follow from what had ended by then.
 
     Parameters
     ----------
@@ -104,6 +105,8 @@ def minimize(
         As of :class:`Optimizer`.
     noise : bool, optional
         Whether outputs of the same point differ; by default whether the simulator takes a seed.
+    rerun_failures : bool
+        Whether proposals of this optimisation whose runs failed in an earlier call are run again: the cause is mended.
     progress : bool, optional
         Whether to show progress; by default if the standard error is a terminal.
 
@@ -113,6 +116,8 @@ def minimize(
 
     Raises
     ------
+    TypeError
+        If `runs` are none.
     ValueError
         If an option makes no sense, or the simulator has no such output.
     StoreMismatchError
@@ -137,11 +142,17 @@ def minimize(
     if budget is None and seconds is None:
         budget = 10 * (sim.space.d + 1)
     for name, value in (("budget", budget), ("seconds", seconds), ("batch", batch)):
-        good = not isinstance(value, bool) and (value is None or value > 0 or (name == "budget" and value == 0))
-        if not good:
+        if value is None:
+            continue
+        is_number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+        if not is_number or not (0 < value < np.inf or (name == "budget" and value == 0)):
             raise ValueError(f"{name} must be a positive number, got {value!r}")
     if batch is not None and batch != int(batch):
         raise ValueError(f"batch must be a whole number, got {batch!r}")
+    if rng is not None and (isinstance(rng, bool) or not isinstance(rng, (int, np.integer)) or rng < 0):
+        raise ValueError(f"rng must be a whole number, under which the proposals are stored, or None; got {rng!r}")
+    if runs is not None and not isinstance(runs, Runs):
+        raise TypeError(f"runs must be what run() returned or a store's runs(), got {type(runs).__name__}")
     if runs is not None and not set(sim.space) <= set(runs.inputs.columns):
         raise ValueError(f"runs must be of this simulator, with inputs {', '.join(sim.space)}; got {list(runs.inputs)}")
     if n_initial is None:
@@ -175,23 +186,24 @@ def minimize(
             equality_tolerance=equality_tolerance,
             reference=reference,
         )
-        loop = _Loop(sim, optimizer, opened, engine, f"{question}/{seed}/")
+        loop = _Loop(sim, optimizer, opened, engine, f"{question}/{seed}/", rerun_failures)
         loop.go_on(runs)
         labels = {str(out): out.label for out in sim.outputs}
         if budget == 0:
-            return Optimum.of(optimizer, "the budget was 0: this is what the store knows", labels=labels)
+            return Optimum.of(optimizer, "nothing was to be run: this is what the store knows", labels=labels)
         watch = stack.enter_context(deferred_interrupt(active=not isinstance(engine, InProcess)))
-        bar = Progress(0 if budget is None else int(budget), sim.name, progress)
+        bar = Progress(0 if budget is None else int(np.ceil(budget - loop.settled())), sim.name, progress)
         stack.callback(bar.close)
         message, converged = loop.run(
             budget, seconds, size, asynchronous, stop, callback, bar, lambda: watch.interrupted
         )
         if watch.interrupted:
             raise KeyboardInterrupt
-        causes = Counter(t.error.strip().rsplit("\n", 1)[-1] for t in optimizer.trials if t.status == "failed")
-        if causes and all(t.status == "failed" for t in optimizer.trials):
-            message += f"; no run gave an answer, most often: {causes.most_common(1)[0][0]}"
-        return Optimum.of(optimizer, message, converged=converged, labels=labels)
+        found = Optimum.of(optimizer, message, converged=converged, labels=labels)
+        if found.failures and all(t.status == "failed" for t in optimizer.trials):
+            cause = found.failures.most_common(1)[0][0]
+            return dataclasses.replace(found, message=f"{message}; no run gave an answer, most often: {cause}")
+        return found
 
 
 def _question(goals: Goals) -> str:
@@ -209,6 +221,7 @@ class _Loop:
     store: RunStore
     engine: Engine
     key: str
+    rerun_failures: bool = False
     plans: list[Plan] = dataclasses.field(default_factory=list)
     waiting: dict[str, Trial] = dataclasses.field(default_factory=dict)  # by run id
     owner: dict[str, Plan] = dataclasses.field(default_factory=dict)  # of what the engine has
@@ -241,9 +254,9 @@ class _Loop:
                 self.optimizer.fail(point, str(error), level=int(level))
         return set(ids)
 
-    def propose(self, n: int) -> bool:
-        """Ask for points, remember them, and give them to the engine; whether there were any."""
-        trials = self.optimizer.ask(n)
+    def propose(self) -> bool:
+        """Ask for a point, remember it, and give it to the engine; whether there was one."""
+        trials = self.optimizer.ask()
         for trial in trials:
             entry = self.optimizer.proposal(trial) | {"id": self._ids([trial])[0]}
             self.store.remember(f"{self.key}{trial.id:06d}", lambda entry=entry: entry)  # type: ignore[misc]
@@ -262,7 +275,7 @@ class _Loop:
         levels = np.array([t.level for t in trials], dtype=np.int64)
         entropy = self.store.remember("entropy", lambda: self.optimizer.seed) if is_stochastic(self.simulator) else None
         self.waiting |= dict(zip(ids, trials, strict=True))
-        self.plans.append(Plan(points, levels, ids, self.store, entropy=entropy))
+        self.plans.append(Plan(points, levels, ids, self.store, self.rerun_failures, entropy))
         self._settle_stored()
 
     def feed(self) -> None:
@@ -280,7 +293,9 @@ class _Loop:
         open_ids = [key for key in self.waiting if key not in self.owner]
         if not open_ids:
             return
-        stored = self.store.statuses(open_ids)
+        stored = {
+            key for key, status in self.store.statuses(open_ids).items() if status == "done" or not self.rerun_failures
+        }
         if not stored:
             return
         found = self.store.runs([key for key in open_ids if key in stored])
@@ -313,6 +328,19 @@ class _Loop:
         """Cost of what was proposed so far."""
         return sum(self.optimizer.cost(t.level) for t in self.optimizer.trials if t.step != "given")
 
+    def settled(self) -> float:
+        """That of the runs among it which have ended."""
+        return self.spent() - sum(self.optimizer.cost(t.level) for t in self.waiting.values())
+
+    def _fill(self, n: int, budget: float | None) -> str:
+        """Propose up to `n` points, as far as the budget goes; why no further ones can come, or ""."""
+        for _ in range(n):
+            if budget is not None and self.spent() + 1e-9 >= budget:
+                break
+            if not self.propose():
+                return "every point of the space was run"
+        return ""
+
     def run(
         self,
         budget: float | None,
@@ -338,11 +366,7 @@ class _Loop:
                 elif stop is not None and (told := stop(self.optimizer)):
                     message, converged = told, True
                 else:
-                    n = size - running
-                    if budget is not None and not levels_of(self.simulator):
-                        n = min(n, int(np.ceil(budget - self.spent())))
-                    if not self.propose(n):
-                        message = "every point of the space was run"
+                    message = self._fill(size - running, budget)
             self.feed()
             if not self.waiting:
                 if message:

@@ -38,6 +38,9 @@ LAST_EXPLOITS = 2
 LEAST_SUCCESS, STRICTER, MOST_SUCCESS = 0.4, 0.1, 0.8
 CAUTION, LAST_RUNS = 8.0, 8
 
+# Steps that models proposed.
+MODEL_STEPS = ("explore", "refine", "exploit")
+
 # Columns of the history that are neither inputs nor outputs.
 BOOK = ("id", "step", "level", "status", "feasible", "error", "best", "hypervolume")
 
@@ -169,10 +172,14 @@ class Optimizer:
         if isinstance(self.n_initial, bool) or not isinstance(self.n_initial, (int, np.integer)) or self.n_initial < 2:
             raise ValueError(f"n_initial must be a whole number of at least 2, got {n_initial!r}")
         k = len(self.goals.objectives)
-        if reference is not None and (len(reference) != k or k == 1):
-            raise ValueError(f"reference must have a number for each of several objectives, got {reference!r} for {k}")
-        signs = np.array([o.sign for o in self.goals.objectives])
-        self._reference = None if reference is None else signs * np.asarray(reference, dtype=float)
+        self._reference: FloatArray | None = None
+        if reference is not None:
+            given = np.asarray(reference, dtype=float)
+            if given.shape != (k,) or k == 1 or not np.isfinite(given).all():
+                raise ValueError(
+                    f"reference must have a number for each of several objectives, got {reference!r} for {k}"
+                )
+            self._reference = np.array([o.sign for o in self.goals.objectives]) * given
         self.trials: list[Trial] = []
         self._encoding = Encoding(space)
         self._levels = Levels(levels or {})
@@ -204,11 +211,10 @@ class Optimizer:
 
     def _propose(self) -> tuple[FloatArray, str, int] | None:
         done = [t for t in self.trials if t.status == "done"]
-        settled = [t for t in self.trials if t.status != "pending"]
-        begun = sum(t.step == "design" for t in self.trials) + sum(t.step == "given" for t in settled)
-        if begun < self.n_initial or len(done) < 2 or not self._truest(done):
-            drawn = self._next_of_design()
-            return None if drawn is None else (drawn, "design", self._levels.of_design(self._n_asked))
+        if self._is_designing(done):
+            level = self._levels.of_design(self._n_asked, [t.level for t in self.trials])
+            drawn = self._next_of_design(level)
+            return None if drawn is None else (drawn, "design", level)
         # Everything random follows from the seed and the number of the trial.
         rng = np.random.default_rng([self.seed, self._n_asked])
         beliefs = self._beliefs(done)
@@ -216,28 +222,36 @@ class Optimizer:
         self._memory = beliefs.memory
         pending = [t for t in self.trials if t.status == "pending"]
         if pending:
-            beliefs = beliefs.believing(self._columns(pending))
+            beliefs = beliefs.believing(self._columns(pending), np.array([t.level == 0 for t in pending]))
         search = Search(self._encoding, self._known(0), rng, self._levels.columns(0))
-        kind, point = self._step(beliefs, search, batch=len(pending))
+        kind, point = self._step(beliefs, search, is_exploiting=any(t.step == "exploit" for t in pending))
         if point is None:
-            drawn = self._next_of_design()
+            drawn = self._next_of_design(0)
             return None if drawn is None else (drawn, "explore", 0)
         level = self._levels.choose(beliefs.objectives[0], self._encoding.columns(point[None]), self.trials)
         if level and not is_new(point[None], self._known(level))[0]:
             level = 0
         return point, kind, level
 
-    def _step(self, beliefs: Beliefs, search: Search, batch: int) -> tuple[str, FloatArray | None]:
+    def _is_designing(self, done: Sequence[Trial]) -> bool:
+        """Whether the design is not complete, or runs tell too little for a model."""
+        if len(done) < 2 or not self._truest(done):
+            return True
+        if any(t.step in MODEL_STEPS for t in self.trials):
+            # A larger `n_initial` in a later call does not take back what the models began.
+            return False
+        begun = sum(t.step == "design" or t.status != "pending" for t in self.trials)
+        return begun < self.n_initial or self._levels.are_unknown(t.level for t in self.trials)
+
+    def _step(self, beliefs: Beliefs, search: Search, is_exploiting: bool) -> tuple[str, FloatArray | None]:
         steps = Steps.after(self._history(), self.space.d, constrained=bool(self.goals.constraints))
         feasibility = self._feasibility(beliefs)
         several = len(self.goals.objectives) > 1
         kind = steps.kind
         if several or (not len(beliefs.front) and feasibility):
             kind = "explore" if kind == "refine" else kind
-        if batch:
-            # The lowest mean was proposed with the first point of the batch, if it was its turn.
-            kind = "explore" if kind == "exploit" else kind
-        if kind == "exploit" and several:
+        if kind == "exploit" and (several or is_exploiting):
+            # Where the mean is lowest, a run is on its way.
             kind = "explore"
         low, high = np.zeros(self.space.d), np.ones(self.space.d)
         if kind == "exploit":
@@ -322,9 +336,9 @@ class Optimizer:
     def _truest(trials: Iterable[Trial]) -> list[Trial]:
         return [t for t in trials if t.level == 0]
 
-    def _next_of_design(self) -> FloatArray | None:
-        """The next point of a scrambled Sobol sequence that is new; None if the space is exhausted."""
-        known = self._known(0)
+    def _next_of_design(self, level: int) -> FloatArray | None:
+        """The next point of a scrambled Sobol sequence that is new at a level; None if the space is exhausted."""
+        known = np.unique(self._known(level), axis=0)
         if np.isfinite(self._encoding.n_points) and len(known) >= self._encoding.n_points:
             return None
         sequence = qmc.Sobol(self.space.d, rng=np.random.default_rng([self.seed, 2**32 - 1]))
@@ -354,11 +368,11 @@ class Optimizer:
         by_trial = {id(t): value for t, value in zip(done, merit, strict=True)}
         least = IMPROVEMENT * float(np.ptp(merit))
         out, best = [], np.inf
-        for trial in sorted(settled, key=lambda t: t.id):
+        for trial in settled:
             value = by_trial.get(id(trial), np.inf)
             improved = bool(value < best - least) if np.isfinite(best) else bool(value < best)
             best = min(best, value)
-            if trial.step in ("explore", "refine", "exploit"):
+            if trial.step in MODEL_STEPS:
                 out.append((trial.step, improved))
         return out
 
@@ -394,7 +408,9 @@ class Optimizer:
         """
         told = self._checked_trials(trials, level)
         rows: Any = outputs.to_dict("records") if isinstance(outputs, pd.DataFrame) else outputs
-        rows = [rows] if isinstance(rows, Mapping) else list(rows)
+        rows = [rows] if isinstance(rows, Mapping) else rows
+        if not isinstance(rows, Sequence) or isinstance(rows, str):
+            raise InvalidInputError(f"outputs must be a mapping from name to number, or one a trial, got {rows!r:.100}")
         if len(rows) != len(told):
             raise ValueError(f"outputs must be as many as trials, got {len(rows)} for {len(told)}")
         checked = [self.goals.checked(row) for row in rows]
@@ -416,10 +432,29 @@ class Optimizer:
             trial.status, trial.error = "failed", error
             self._keep(trial)
 
+    def withdraw(self, trials: Trial | Sequence[Trial]) -> None:
+        """Proposals that will not be run: they are no longer taken to be running.
+
+        Parameters
+        ----------
+        trials : Trial or sequence of Trial
+            Pending ones, e.g. of which a rounded point was run and told instead.
+
+        Raises
+        ------
+        ValueError
+            If one is not pending, or of another optimizer.
+        """
+        listed = [trials] if isinstance(trials, Trial) else list(trials)
+        withdrawn = {id(trial) for trial in self._checked_trials(listed, 0)}
+        self.trials = [trial for trial in self.trials if id(trial) not in withdrawn]
+
     def _checked_trials(self, trials: Any, level: int) -> list[Trial]:
         if isinstance(trials, Trial):
             trials = [trials]
         if isinstance(trials, Sequence) and all(isinstance(t, Trial) for t in trials):
+            if len({id(trial) for trial in trials}) < len(trials):
+                raise ValueError(f"a trial was given twice: {', '.join(str(trial.id) for trial in trials)}")
             for trial in trials:
                 if trial.status != "pending" or not any(trial is mine for mine in self.trials):
                     raise ValueError(
@@ -494,21 +529,24 @@ class Optimizer:
 
         Without a `reference` it lies a tenth of the last front's range beyond its worst points.
         """
-        trials = sorted(self.trials, key=lambda t: t.id)
         front = self.front
         if not front or len(self.goals.objectives) == 1:
-            return [0.0] * len(trials)
+            return [0.0] * len(self.trials)
         last = self.goals.scores([t.outputs or {} for t in front])
         width = np.ptp(last, axis=0)
         reference = self._reference
         if reference is None:
             reference = last.max(axis=0) + BEYOND_FRONT * np.where(width > 0, width, 1.0)
         out: list[float] = []
-        so_far: list[FloatArray] = []
-        for trial in trials:
+        front_then = np.empty((0, last.shape[1]))
+        for trial in self.trials:
             if trial.status == "done" and trial.level == 0 and self.goals.feasible([trial.outputs or {}])[0]:
-                so_far.append(self.goals.scores([trial.outputs or {}])[0])
-            out.append(hypervolume(np.array(so_far).reshape(-1, last.shape[1]), reference))
+                score = self.goals.scores([trial.outputs or {}])
+                if not (front_then <= score).all(axis=1).any():
+                    front_then = np.vstack([front_then[~(score <= front_then).all(axis=1)], score])
+                    out.append(hypervolume(front_then, reference))
+                    continue
+            out.append(out[-1] if out else 0.0)
         return out
 
     def regret_bound(self, confidence: float = 0.95) -> float:
@@ -539,10 +577,13 @@ class Optimizer:
             )
 
     def to_frame(self) -> pd.DataFrame:
-        """All trials in order: id, parameters, outputs, step, level, status, feasible, error."""
-        trials = sorted(self.trials, key=lambda t: t.id)
-        names = list(dict.fromkeys([*self.goals.outputs, *(n for t in trials for n in (t.outputs or {}))]))
-        table = pd.DataFrame({"id": [t.id for t in trials]})
+        """All trials in the order in which they were proposed or told: id, parameters, outputs, step, level, status,
+        feasible, error. Other outputs that are called like one of these are left out.
+        """
+        trials = self.trials
+        told = dict.fromkeys([*self.goals.outputs, *(n for t in trials for n in (t.outputs or {}))])
+        names = [name for name in told if name not in BOOK and name not in self.space]
+        table = pd.DataFrame(index=pd.Index([t.id for t in trials], name="id"))
         for name in self.space:
             table[name] = [t.x[name] for t in trials]
         for name in names:
@@ -553,7 +594,7 @@ class Optimizer:
         table["status"] = [t.status for t in trials]
         table["feasible"] = [t.outputs is not None and bool(self.goals.feasible([t.outputs])[0]) for t in trials]
         table["error"] = [t.error for t in trials]
-        return table.set_index("id")
+        return table
 
     def cost(self, level: int) -> float:
         """Cost of a run at a level, in runs at the truest."""

@@ -61,7 +61,11 @@ def hypervolume(points: ArrayLike, reference: ArrayLike) -> float:
         return 0.0
     if len(r) == 1:
         return float(r[0] - y.min())
-    y = y[is_on_front(y)]
+    if len(r) == 2:
+        # From left to right the lowest so far: strips as wide as the distance to the next point.
+        y = y[np.lexsort(y.T[::-1])]
+        heights = r[1] - np.minimum.accumulate(y[:, 1])
+        return float((np.diff(np.append(y[:, 0], r[0])) * heights).sum())
     y = y[np.argsort(y[:, -1], kind="stable")]
     # Slices along the last objective: each is as thick as the distance to the next point.
     ends = np.append(y[1:, -1], r[-1])

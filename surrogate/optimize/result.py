@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from surrogate.conditions import Condition
 from surrogate.optimize.goals import Goals, Objective
@@ -22,6 +24,8 @@ class Optimum:
 
     Attributes
     ----------
+    goals : Goals
+        Objectives and constraints.
     x : dict or None
         Inputs of the best run by parameter name (of several objectives, of the front's knee); None if no run is done.
     fun : float or tuple of float
@@ -39,13 +43,17 @@ class Optimum:
     regret_bound : float
         By how much at most `fun` can be improved, with 95% probability as the model sees it; NaN of several objectives.
     history : DataFrame
-        One row a run in the order of proposal: inputs, outputs, ``step``, ``status``, ``feasible``, ``error``, and the
-        best objective so far (``best``) or the front's hypervolume (``hypervolume``). Runs made before have negative
-        ids.
+        One row a run in the order in which they were proposed or told: inputs, outputs, ``step``, ``status``,
+        ``feasible``, ``error``, and the best objective so far (``best``) or the front's hypervolume (``hypervolume``).
+        Runs made before have negative ids.
     front : DataFrame or None
         Of several objectives: feasible runs that no other beats in all of them.
     knee : int or None
         Id of the front's knee.
+    id : int or None
+        That of the best run in the history; None if no run is done.
+    noise : bool
+        Whether outputs of the same point differ: then the best run is the best as the model predicts it.
     met : dict
         Whether the best run meets each constraint, by its text.
 
@@ -61,8 +69,7 @@ class Optimum:
     """
 
     space: Space
-    objectives: tuple[Objective, ...]
-    constraints: tuple[Condition, ...]
+    goals: Goals
     x: dict[str, Any] | None
     fun: Any
     outputs: dict[str, float]
@@ -74,6 +81,8 @@ class Optimum:
     history: pd.DataFrame
     front: pd.DataFrame | None = None
     knee: int | None = None
+    id: int | None = None
+    noise: bool = False
     met: dict[str, bool] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
 
@@ -94,8 +103,7 @@ class Optimum:
         front = history.loc[[t.id for t in optimizer.front]] if several else None
         return cls(
             space=optimizer.space,
-            objectives=goals.objectives,
-            constraints=goals.constraints,
+            goals=goals,
             x=None if best is None else dict(best.x),
             fun=fun,
             outputs={} if best is None else dict(best.outputs or {}),
@@ -107,9 +115,33 @@ class Optimum:
             history=history,
             front=front,
             knee=best.id if several and best is not None and optimizer.is_feasible else None,
+            id=None if best is None else best.id,
+            noise=optimizer.noise,
             met={} if best is None else goals.met(best.outputs or {}),
             labels=dict(labels or {}),
         )
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """What was to be minimised."""
+        return self.goals.objectives
+
+    @property
+    def constraints(self) -> tuple[Condition, ...]:
+        """What had to hold."""
+        return self.goals.constraints
+
+    @property
+    def at_truest(self) -> NDArray[np.bool_]:
+        """Whether each run of the history was made at the truest level."""
+        level = self.history.get("level")
+        return np.ones(len(self.history), dtype=bool) if level is None else (level == 0).to_numpy(dtype=bool)
+
+    @property
+    def failures(self) -> Counter[str]:
+        """How often each cause kept a run of this optimisation from an answer."""
+        own = self.history[(self.history.index >= 0) & (self.history["status"] == "failed")]
+        return Counter(str(error).strip().rsplit("\n", 1)[-1] for error in own["error"])
 
     def to_frame(self) -> pd.DataFrame:
         """The history; a copy."""

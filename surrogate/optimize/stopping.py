@@ -58,6 +58,8 @@ class RegretBelow:
             raise ValueError(f"confidence must lie between 0 and 1, got {self.confidence}")
 
     def __call__(self, optimizer: Optimizer) -> str:
+        if len(optimizer.goals.objectives) > 1:
+            raise ValueError("stop=regret(...) is of one objective; with several give a budget")
         # A model of few runs is sure of what it has not seen: it must have been proved right by a few proposals.
         steps = sum(t.step not in ("design", "given") and t.status == "done" for t in optimizer.trials)
         if steps < STEPS_BEFORE * optimizer.space.d:

@@ -24,7 +24,7 @@ from surrogate.emulators.gp.likelihood import Problem, solve_lower
 __all__ = ["Moments", "Surface", "Warp", "fit_surface"]
 
 FloatArray = NDArray[np.float64]
-Kind = Literal["objective", "constraint", "level", "success"]
+Kind = Literal["objective", "constraint", "success"]
 
 # On the diagonal, relative to the process variance. With 1e-8 the regret on smooth functions is 1.4 to 2.4 decades
 # worse.
@@ -193,6 +193,16 @@ class Surface:
         )
 
 
+def _told_apart(z: FloatArray, columns: Sequence[int]) -> list[int]:
+    """Those of the columns that runs tell apart from a constant and from each other: of a level without runs none."""
+    kept: list[int] = []
+    for j in columns:
+        basis = np.column_stack([np.ones(len(z)), z[:, [*kept, j]]])
+        if np.linalg.matrix_rank(basis) == basis.shape[1]:
+            kept.append(j)
+    return kept
+
+
 def fit_surface(
     z: FloatArray,
     y: FloatArray,
@@ -220,15 +230,15 @@ def fit_surface(
     families : sequence of str
         Kernels by likelihood: the first is preferred unless another is clearly likelier.
     level_columns : sequence of int
-        Columns with a trend of their own.
+        Columns with a trend of their own, as far as the runs tell it.
 
     Returns
     -------
     Surface
     """
     n = len(z)
-    terms: tuple[tuple[int, ...], ...] = ((), *((j,) for j in level_columns))
-    trend = Trend("linear" if level_columns else "constant", terms)
+    terms: tuple[tuple[int, ...], ...] = ((), *((j,) for j in _told_apart(z, level_columns)))
+    trend = Trend("linear" if len(terms) > 1 else "constant", terms)
     warps = [Warp.of(y, "none")]
     if kind == "objective" and np.median(y) > y.min():
         warps += [Warp.of(y, "log", offset) for offset in LOG_OFFSETS]

@@ -44,7 +44,12 @@ def plot_optimization(optimum: Optimum, ax: Axes | None = None) -> Axes:
         objective = optimum.objectives[0]
         values = history[objective.output].to_numpy(dtype=float)
         feasible = history["feasible"].to_numpy(dtype=bool)
-        done = np.isfinite(values)
+        is_told, true = np.isfinite(values), optimum.at_truest
+        done = is_told & true
+        if (is_told & ~true).any():
+            # Of what a cheaper level answers, the truth may be far.
+            ax.plot(place[is_told & ~true], values[is_told & ~true], ".", color=OTHER, alpha=0.5, markersize=3,
+                    label="cheaper level")  # fmt: skip
         ax.plot(place[done & feasible], values[done & feasible], "o", color=OTHER, markersize=4, label="run")
         if (done & ~feasible).any():
             ax.plot(
@@ -103,9 +108,16 @@ def plot_parallel(optimum: Optimum, ax: Axes | None = None) -> Axes:
     lines = [np.column_stack([across, row]) for row in heights[order]]
     colours = _colours(darkness[order])
     ax.add_collection(LineCollection(lines, colors=colours, linewidths=0.6 + 0.6 * darkness[order], zorder=1))
-    best = _row_of_best(optimum, shown)
-    if best is not None:
-        ax.plot(across, heights[best], color=INTEREST, linewidth=2, marker="o", markersize=4, zorder=3)
+    if optimum.id is not None:
+        ax.plot(
+            across,
+            heights[shown.index.get_loc(optimum.id)],
+            color=INTEREST,
+            linewidth=2,
+            marker="o",
+            markersize=4,
+            zorder=3,
+        )
     for j, (name, parameter) in enumerate(space.items()):
         ax.axvline(j, color="0.5", linewidth=0.8, zorder=2)
         ends = space.from_unit(np.tile([[0.0], [1.0]], space.d))[name]
@@ -140,7 +152,7 @@ def plot_front(optimum: Optimum, ax: Axes | None = None) -> Axes:
         raise ValueError("a front is of several objectives, this optimum has one; see plot_optimization")
     ax = axes(ax)
     first, second, *third = (objective.output for objective in optimum.objectives)
-    history = optimum.history[optimum.history["status"] == "done"]
+    history = optimum.history[(optimum.history["status"] == "done") & optimum.at_truest]
     feasible, front = history[history["feasible"]], optimum.front
     excluded = history[~history["feasible"]]
     ax.plot(feasible[first], feasible[second], "o", color=OTHER, markersize=4, label="run")
@@ -177,22 +189,15 @@ def _colours(darkness: FloatArray) -> FloatArray:
 
 
 def _darkness(optimum: Optimum, shown: pd.DataFrame) -> FloatArray:
-    """By rank of the objective, allowed runs before others, (n,) in [0, 1]; of several objectives 1 on the front."""
+    """By rank of the objective, (n,) in [0, 1]: 0 unless allowed and at the truest level; of several 1 on the front."""
     if optimum.front is not None:
         return shown.index.isin(optimum.front.index).astype(float)
     objective = optimum.objectives[0]
-    allowed = shown["feasible"].to_numpy(dtype=bool)
+    true = pd.Series(optimum.at_truest, index=optimum.history.index)[shown.index]
+    allowed = shown["feasible"].to_numpy(dtype=bool) & true.to_numpy()
     ranked = pd.Series(objective.sign * shown[objective.output].to_numpy(dtype=float))
     rank = ranked[allowed].rank(ascending=False, pct=True).reindex(ranked.index, fill_value=0.0)
     return np.asarray(rank, dtype=float)
-
-
-def _row_of_best(optimum: Optimum, shown: pd.DataFrame) -> int | None:
-    best = optimum.x
-    same = np.ones(len(shown), dtype=bool)
-    for name, value in (best or {}).items():
-        same &= (shown[name] == value).to_numpy(dtype=bool)
-    return int(np.flatnonzero(same)[0]) if best and same.any() else None
 
 
 def _end_of_design(history: pd.DataFrame) -> int:

@@ -19,6 +19,7 @@ from surrogate.emulators.base import Emulator
 from surrogate.emulators.gp.gaussian_process import GaussianProcess
 from surrogate.errors import ConditionError, StudyError, SurrogateError, did_you_mean
 from surrogate.optimize.goals import Goals
+from surrogate.optimize.optimizer import Optimizer
 from surrogate.reports.page import report_file
 from surrogate.sensitivity import MEASURES, labels_of
 from surrogate.simulation import Series, Simulator, load_simulator
@@ -354,12 +355,16 @@ def _output_problems(settings: Mapping[str, Any], simulator: Simulator) -> list[
     asked = settings.get("optimize", {})
     for key in ("objectives", "constraints"):
         # Each alone, so that a mistake has its place; a constraint needs any objective to be read.
-        if isinstance(asked.get(key), (str, list)) and asked[key]:
+        if isinstance(asked.get(key), (str, list)):
             try:
                 goals = Goals.of(asked[key]) if key == "objectives" else Goals.of(scalars[:1], asked[key])
                 goals.check_outputs(scalars)
+                Optimizer(simulator.space, list(map(str, goals.objectives)))
             except (ValueError, TypeError, ConditionError) as error:
                 problems.append(f"$.optimize.{key}: {error}")
+            else:
+                if key == "objectives" and len(goals.objectives) > 1 and asked.get("regret") is not None:
+                    problems.append("$.optimize.regret: it is of one objective; with several give a budget")
     return problems
 
 

@@ -38,11 +38,14 @@ class Finished:
     runs : Runs
     problems : tuple of str
         Parts that could not be done, and why; the report tells them too.
+    optimum : Optimum or None
+        With [optimize].
     """
 
     report: Path
     runs: Runs
     problems: tuple[str, ...]
+    optimum: Optimum | None = None
 
 
 def run_study(study: Study, *, rerun_failures: bool = False, progress: bool | None = None) -> Finished:
@@ -52,7 +55,7 @@ def run_study(study: Study, *, rerun_failures: bool = False, progress: bool | No
     ----------
     study : Study
     rerun_failures : bool
-        Also run stored points that failed.
+        Also run stored points that failed, those of the optimisation included.
     progress : bool, optional
         Whether to show progress; by default on a terminal.
 
@@ -88,7 +91,7 @@ def run_study(study: Study, *, rerun_failures: bool = False, progress: bool | No
         rerun_failures=rerun_failures,
         progress=progress,
     )
-    return _learn_and_report(study, runs, may_run=True)
+    return _learn_and_report(study, runs, may_run=True, rerun_failures=rerun_failures)
 
 
 def report_study(study: Study) -> Finished:
@@ -120,7 +123,7 @@ def report_study(study: Study) -> Finished:
         return _learn_and_report(study, store.runs(), may_run=False)
 
 
-def _learn_and_report(study: Study, runs: Runs, *, may_run: bool) -> Finished:
+def _learn_and_report(study: Study, runs: Runs, *, may_run: bool, rerun_failures: bool = False) -> Finished:
     problems: list[str] = []
     emulators: dict[str, Emulator] = {}
     finder = sensitivity = optimum = None
@@ -144,7 +147,7 @@ def _learn_and_report(study: Study, runs: Runs, *, may_run: bool) -> Finished:
                 problems.append(f"sensitivity: {error}")
         if "optimize" in study.settings:
             try:
-                optimum = _optimize(study, runs, may_run)
+                optimum = _optimize(study, runs, may_run, rerun_failures)
             except (ValueError, TypeError, SurrogateError) as error:
                 problems.append(f"optimisation: {error}")
     told = study.settings["report"]
@@ -160,7 +163,7 @@ def _learn_and_report(study: Study, runs: Runs, *, may_run: bool) -> Finished:
         question=told["question"],
         problems=problems,
     )
-    return Finished(path, runs, tuple(problems))
+    return Finished(path, runs, tuple(problems), optimum)
 
 
 def _emulate(study: Study, runs: Runs, output: str) -> Emulator:
@@ -199,7 +202,7 @@ def _sensitivity(
         return measure(store)
 
 
-def _optimize(study: Study, runs: Runs, may_run: bool) -> Optimum:
+def _optimize(study: Study, runs: Runs, may_run: bool, rerun_failures: bool) -> Optimum:
     asked, options = study.settings["optimize"], study.settings["run"]
     if not may_run and "://" not in study.optimize_store and not Path(study.optimize_store).exists():
         raise ValueError("its runs are not made yet; use `surrogate run` first")
@@ -214,6 +217,7 @@ def _optimize(study: Study, runs: Runs, may_run: bool) -> Optimum:
         store=study.optimize_store,
         runs=runs,
         rng=asked["seed"],
+        rerun_failures=rerun_failures,
         **{name: options[name] for name in ("n_jobs", "timeout", "retries")},
     )
 

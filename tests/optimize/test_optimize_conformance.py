@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 import surrogate as sg
 from surrogate.errors import ConditionError, InvalidInputError
+from surrogate.optimize.pareto import hypervolume
 
 REAL = sg.Space(x=sg.Real(-2, 2), y=sg.Real(0, 3))
 MIXED = sg.Space(
@@ -202,6 +204,112 @@ def test_the_frame_tells_everything():
     assert frame.loc[1:, ["f", "g"]].isna().all(axis=None)
 
 
+def test_other_outputs_neither_hide_a_column_nor_have_to_be_numbers():
+    optimizer = sg.Optimizer(REAL, "f", rng=0)
+    optimizer.tell({"x": 0.5, "y": 1.0}, {"f": 1.0, "x": 7.0, "error": 3.0, "id": 5.0, "note": None, "more": 2.0})
+    optimizer.tell(optimizer.ask(), {"f": 2.0})
+    frame = optimizer.to_frame()
+    assert list(frame) == ["x", "y", "f", "more", "step", "status", "feasible", "error"]
+    assert frame["x"].notna().all()
+    assert frame["x"].iloc[0] == 0.5
+    assert frame["error"].tolist() == ["", ""]
+
+
+def test_the_history_is_in_the_order_of_asking_and_telling():
+    optimizer = run(made("real"), 10)
+    optimizer.tell([{"x": 0.1, "y": 0.2}, {"x": 0.3, "y": 0.4}], [{"f": 5.0, "g": 0.0}, {"f": 6.0, "g": 0.0}])
+    run(optimizer, 2)
+    assert optimizer.to_frame().index.tolist() == [*range(10), -1, -2, 10, 11]
+
+
+def test_a_proposal_that_is_withdrawn_is_no_longer_running():
+    optimizer = run(made("real"), 8)
+    (trial,) = optimizer.ask()
+    rounded = {name: round(value, 1) for name, value in trial.x.items()}
+    optimizer.tell(rounded, outputs(rounded))
+    optimizer.withdraw(trial)
+    assert "pending" not in [t.status for t in optimizer.trials]
+    assert optimizer.ask()[0].id == trial.id + 1
+    with pytest.raises(ValueError, match=f"trial {trial.id} is not of this optimizer"):
+        optimizer.withdraw(trial)
+
+
+@pytest.mark.parametrize("told", [[0] * 6, [0, 1] * 3, [1] * 6])
+def test_levels_that_were_never_run_are_run_once_and_then_modelled(told):
+    optimizer = sg.Optimizer(REAL, "f", rng=0, levels={0: 1, 1: 0.2, 2: 0.1}, n_initial=6)
+    for point, level in zip(sg.sobol(REAL, 6, rng=0).to_dict("records"), told, strict=True):
+        optimizer.tell(point, outputs(point), level=level)
+    asked = []
+    for _ in range(6):
+        (trial,) = optimizer.ask()
+        asked.append((trial.step, trial.level))
+        settle(optimizer, trial)
+    missing = [level for level in (0, 1, 2) if level not in told]
+    assert [level for _, level in asked[: len(missing)]] == missing
+    assert asked[0][0] == "design"
+    assert asked[-1][0] != "design"
+
+
+def test_a_level_that_only_fails_is_no_hindrance():
+    optimizer = sg.Optimizer(REAL, "f", rng=0, levels={0: 1, 1: 0.2}, n_initial=4)
+    for _ in range(12):
+        for trial in optimizer.ask():
+            if trial.level:
+                optimizer.fail(trial, "no licence")
+            else:
+                optimizer.tell(trial, outputs(trial.x))
+    assert optimizer.best.level == 0
+
+
+def test_a_design_over_levels_repeats_no_run():
+    space = sg.Space(n=sg.Integer(0, 3), kind=sg.Categorical(["a", "b"]))
+    optimizer = sg.Optimizer(space, "f", rng=0, levels={0: 1, 1: 0.5, 2: 0.2}, n_initial=18)
+    trials = optimizer.ask(18)
+    assert len({(*t.x.values(), t.level) for t in trials}) == 18
+
+
+def test_points_told_twice_do_not_use_up_the_space():
+    optimizer = sg.Optimizer(sg.Space(n=sg.Integer(0, 4)), "f", rng=0, n_initial=8)
+    for n in (0, 0, 0, 1, 1):
+        optimizer.tell({"n": n}, {"f": float(n)})
+    assert sorted(t.x["n"] for t in optimizer.ask(5)) == [2, 3, 4]
+
+
+def test_one_proposal_after_the_other_exploits_also_while_others_run():
+    optimizer = made("real", n_initial=6)
+    waiting = []
+    for _ in range(24):
+        waiting += optimizer.ask()
+        if len(waiting) == 2:
+            trial = waiting.pop(0)
+            optimizer.tell(trial, outputs(trial.x))
+    steps = [t.step for t in optimizer.trials]
+    assert steps.count("exploit") >= 2
+    # But not twice at the same time.
+    assert all(pair != ("exploit", "exploit") for pair in itertools.pairwise(steps))
+
+
+def test_a_larger_design_than_before_does_not_interrupt_the_models():
+    first = run(made("real", n_initial=3), 8)
+    second = made("real", n_initial=12)
+    for trial in first.trials:
+        restored = second.restore(first.proposal(trial))
+        settle(second, restored)
+    assert second.ask()[0].step != "design"
+
+
+def test_hypervolumes_are_those_of_the_runs_so_far():
+    rng = np.random.default_rng(0)
+    optimizer = sg.Optimizer(REAL, ["f", "g", "h"], ["c <= 0.8"], rng=0, reference=[1.0, 1.0, 1.0])
+    told = []
+    for values in rng.random((40, 4)):
+        optimizer.tell({"x": values[0], "y": values[1]}, dict(zip("fghc", values.tolist(), strict=True)))
+        told.append(values)
+    for n, volume in enumerate(optimizer.hypervolumes(), start=1):
+        allowed = np.array([v[:3] for v in told[:n] if v[3] <= 0.8]).reshape(-1, 3)
+        assert volume == pytest.approx(hypervolume(allowed, [1.0, 1.0, 1.0]))
+
+
 def wrong(**more):
     return lambda: sg.Optimizer(**{"space": REAL, "objectives": "f", **more})
 
@@ -218,7 +326,10 @@ def test_mistakes_are_told():
         (wrong(rng=-1), TypeError, "rng must be a whole number"),
         (wrong(levels={1: 2.0}), ValueError, "levels must map whole numbers from 0"),
         (wrong(levels={0: 0.0}), ValueError, "positive number"),
+        (wrong(levels=[1, 2]), TypeError, "levels must map each level to its cost"),
         (wrong(reference=(1, 2)), ValueError, "reference must have a number for each"),
+        (wrong(reference=5.0), ValueError, "reference must have a number for each"),
+        (wrong(objectives=["f", "g"], reference=[np.nan, 1]), ValueError, "reference must have a number for each"),
         (wrong(equality_tolerance=0), ValueError, "equality_tolerance must be positive"),
         (wrong(objectives="status"), ValueError, "'status' names a column of the history twice"),
         (wrong(objectives="x"), ValueError, "'x' names a column of the history twice"),
@@ -237,11 +348,15 @@ def test_wrong_tells_change_nothing():
         ([good, {"f": 1.0}], InvalidInputError, "missing 'g', got 'f'"),
         ([good, {"f": np.nan, "g": 1.0}], InvalidInputError, "'f' must be a finite number, got nan"),
         ([good, {"f": "low", "g": 1.0}], InvalidInputError, "'f' must be a finite number, got 'low'"),
+        ([good, {"f": None, "g": 1.0}], InvalidInputError, "'f' must be a finite number, got None"),
         ([good, 3.0], InvalidInputError, "outputs must be a mapping from name to number, got 3.0"),
+        (3.2, InvalidInputError, "outputs must be a mapping from name to number, or one a trial, got 3.2"),
     ]:
         with pytest.raises(kind) as caught:
             optimizer.tell(trials, outcome)
         assert told in str(caught.value)
+    with pytest.raises(ValueError, match="a trial was given twice: 0, 0"):
+        optimizer.tell([trials[0], trials[0]], [good, good])
     assert [t.status for t in optimizer.trials] == ["pending", "pending"]
     optimizer.tell(trials[0], good)
     with pytest.raises(ValueError, match="trial 0 is done and cannot be told again"):

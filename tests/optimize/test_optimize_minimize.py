@@ -10,6 +10,7 @@ import textwrap
 import time
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import surrogate as sg
@@ -241,6 +242,58 @@ def test_levels_are_paid_by_their_cost():
     assert found.outputs["y"] == (6 * found.x["a"] - 2) ** 2 * np.sin(12 * found.x["a"] - 4)
 
 
+@pytest.mark.parametrize("batch", [4, 8])
+def test_a_batch_over_levels_does_not_overspend(batch):
+    found = sg.minimize(leveled, "y", budget=4, batch=batch, n_jobs=0, rng=0)
+    levels = found.history["level"]
+    assert 4 <= (levels == 0).sum() + 0.1 * (levels == 1).sum() < 5
+
+
+def test_levels_are_modelled_after_a_design_at_the_truest_only():
+    before = sg.run(leveled, sg.sobol(leveled.space, 6, rng=0), n_jobs=0)
+    found = sg.minimize(leveled, "y", budget=4, n_jobs=0, rng=0, runs=before)
+    assert found.success
+    assert (found.history["level"] == 1).any()
+
+
+def test_the_best_run_is_told_by_its_id():
+    found = sg.minimize(leveled, "y", budget=6, n_jobs=0, rng=0)
+    assert found.history.loc[found.id, "level"] == 0
+    assert found.history.loc[found.id, "y"] == found.fun
+    assert found.at_truest.sum() == (found.history["level"] == 0).sum()
+
+
+def test_failed_proposals_are_run_again_once_the_cause_is_mended(tmp_path):
+    licence = tmp_path / "licence"
+
+    def made():
+        @sg.simulator(space=sg.Space(x=sg.Real(-2, 2)), outputs=["y"], name="licensed", version="1")
+        def licensed(x):
+            if x > 0.5 and not licence.exists():
+                raise ValueError("licence server down")
+            return {"y": (x - 1) ** 2}
+
+        return licensed
+
+    options = {"budget": 8, "n_jobs": 0, "rng": 0, "store": tmp_path / "l.db"}
+    first = sg.minimize(made(), "y", **options)
+    assert first.failures == {"ValueError: licence server down": int((first.history["status"] == "failed").sum())}
+    assert first.failures.total() >= 1
+    licence.touch()
+    assert sg.minimize(made(), "y", **options).failures == first.failures
+    again = sg.minimize(made(), "y", rerun_failures=True, **options)
+    assert again.failures.total() == 0
+    assert again.history["x"].tolist() == first.history["x"].tolist()
+    assert again.fun == again.history["y"].min() < first.fun
+
+
+def test_a_regret_of_several_objectives_is_refused_before_anything_is_run(tmp_path):
+    with pytest.raises(ValueError, match=r"stop=regret\(...\) is of one objective"):
+        sg.minimize(bowl, ["y", "z"], budget=40, stop=sg.regret(1e-3), n_jobs=0, rng=0, store=tmp_path / "r.db")
+    with sg.RunStore(tmp_path / "r.db") as store:
+        assert len(store.runs()) == 0
+
+
 def test_a_simulator_that_draws_is_taken_to_be_noisy():
     first, again = (sg.minimize(noisy, "y", budget=12, n_jobs=0, rng=0) for _ in range(2))
     assert first.history.equals(again.history)
@@ -253,6 +306,11 @@ def test_mistakes_are_told():
         ({"budget": True}, ValueError, "budget must be a positive number, got True"),
         ({"seconds": 0}, ValueError, "seconds must be a positive number, got 0"),
         ({"batch": 1.5}, ValueError, "batch must be a whole number, got 1.5"),
+        ({"budget": np.inf}, ValueError, "budget must be a positive number, got inf"),
+        ({"budget": "30"}, ValueError, "budget must be a positive number, got '30'"),
+        ({"rng": -1}, ValueError, "rng must be a whole number, under which the proposals are stored"),
+        ({"rng": np.random.default_rng(0)}, ValueError, "rng must be a whole number"),
+        ({"runs": pd.DataFrame({"a": [1.0]})}, TypeError, "runs must be what run() returned"),
         ({"constraints": "zz >= 0"}, ValueError, "no scalar output 'zz'; did you mean 'z'?"),
     ]:
         with pytest.raises(kind) as caught:

@@ -178,14 +178,14 @@ def test_a_bound_on_the_regret_holds_and_shrinks(rng):
         optimizer.regret_bound(95)
 
 
-def believed(outputs, answer, at, **options):
+def believed(outputs, answer, at, is_true=True, **options):
     """The front before and after a run at `at` is taken to come out as predicted, in the units of the models."""
     space = sg.Space(x=sg.Real(0, 1))
     opt = sg.Optimizer(space, outputs, rng=0, **options)
     for x in (0.0, 0.2, 0.35, 0.65, 0.8, 1.0):
         opt.tell({"x": x}, answer(x))
     beliefs = opt._beliefs(opt.trials)
-    return beliefs, beliefs.believing(np.array([[at]]))
+    return beliefs, beliefs.believing(np.array([[at]]), np.array([is_true]))
 
 
 def test_what_runs_and_is_believed_to_be_better_counts_as_the_best():
@@ -197,6 +197,9 @@ def test_what_runs_and_is_believed_to_be_better_counts_as_the_best():
     before, after = believed("y", lambda x: {"y": (x - 0.5) ** 2, "g": 0.4 - abs(x - 0.5) * 2}, 0.5, **bound)
     np.testing.assert_array_equal(after.front, before.front)
     before, after = believed("y", lambda x: {"y": (x - 0.5) ** 2}, 0.9)
+    np.testing.assert_array_equal(after.front, before.front)
+    # Nor what a cheaper level answers, which the truth need not reach.
+    before, after = believed("y", lambda x: {"y": (x - 0.5) ** 2}, 0.5, is_true=False)
     np.testing.assert_array_equal(after.front, before.front)
     # Of several objectives it joins the front.
     before, after = believed(["y", "z"], lambda x: {"y": x**2, "z": (x - 1) ** 2}, 0.5)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
+from matplotlib import figure as drawing
 
 import surrogate as sg
 from surrogate.cli import main
 from surrogate.plots.optimization import plot_front, plot_optimization, plot_parallel
-from surrogate.reports.content import Asked, Figure, Table, Text
+from surrogate.reports.content import Asked, Figure, Live, Table, Text
 from surrogate.reports.sections.optimum import optimum_section
 from surrogate.study.file import load_study
 
@@ -147,6 +151,8 @@ def test_a_study_optimises_and_reports(folder, capsys):
         ("objectives = 'f'\nconstraints = ['gg <= 0']", "$.optimize.constraints: no scalar output 'gg'"),
         ("objectives = 'f'\nconstraints = ['g ~ 0']", "$.optimize.constraints: "),
         ("objectives = 'f'\nbudget = 0", "$.optimize.budget: must be positive, got 0"),
+        ("objectives = []", "$.optimize.objectives: objectives must be one to 3 outputs, got 0"),
+        ("objectives = ['f', 'g']\nregret = 0.1", "$.optimize.regret: it is of one objective"),
     ],
 )
 def test_mistakes_in_a_study_have_their_place(folder, asked, problem):
@@ -168,6 +174,58 @@ def test_failures_of_earlier_runs_are_not_counted_as_its_own(tmp_path):
     failed = int((found.history.loc[found.history.index >= 0, "status"] == "failed").sum())
     told = optimum_section(Asked(optimum=found)).blocks[0].text
     assert f"It took 5 runs, of which {failed} gave no answer, knowing 4 made before" in told
+
+
+def test_what_was_done_at_cheaper_levels_is_not_taken_for_the_best():
+    @sg.simulator(space=sg.Space(x=sg.Real(0, 1)), outputs=["y"], levels={0: 1, 1: 0.2})
+    def biased(x, level):
+        return {"y": (x - 0.3) ** 2 - 5 * (level > 0)}
+
+    found = sg.minimize(biased, "y", budget=6, n_jobs=0, rng=0)
+    section = optimum_section(Asked(optimum=found))
+    (live,) = [block for block in section.blocks if isinstance(block, Live)]
+    place = found.history.index.tolist().index(found.id)
+    assert live.told == live.data["runs"][place]["told"]
+    assert f"y {found.fun:.4g}" in live.told
+    assert any("level 1" in run["told"] for run in live.data["runs"])
+    (listed,) = [b.table for b in section.blocks if isinstance(b, Figure) and b.view == "parallel"]
+    assert listed.frame["y"].iloc[0] == found.fun
+    assert (listed.frame["y"] >= 0).all()
+    ax = plot_optimization(found, drawing.Figure().add_subplot())
+    dots = {line.get_label(): line.get_ydata() for line in ax.lines}
+    assert (dots["run"] >= 0).all()
+    assert (dots["cheaper level"] < 0).all()
+
+
+def test_without_an_allowed_run_the_one_that_violates_least_comes_first():
+    @sg.simulator(space=sg.Space(x=sg.Real(0, 1)), outputs=["y", "g"])
+    def never(x):
+        return {"y": x, "g": 2 - x}
+
+    found = sg.minimize(never, ["y", "-g"], constraints="g <= 0", budget=8, n_jobs=0, rng=0)
+    section = optimum_section(Asked(optimum=found))
+    (listed,) = [b.table for b in section.blocks if isinstance(b, Figure) and b.view == "parallel"]
+    assert listed.frame["g"].iloc[0] == listed.frame["g"].min() == found.outputs["g"]
+    captions = [block.caption for block in section.blocks if isinstance(block, Table)]
+    assert captions[0] == "The run that violates the constraints least"
+
+
+def test_failed_runs_of_the_optimisation_are_told_and_run_again(folder, capsys):
+    broken = MODEL.replace("    return", "    if x > 0.2:\n        raise OSError('licence server down')\n    return")
+    (folder / "model.py").write_text(broken)
+    (folder / "study.toml").write_text(STUDY.format(asked='objectives = "f"\nbudget = 6'))
+    main(["run", "study.toml"])
+    told = capsys.readouterr().err
+    assert "runs of the optimisation failed, most often: OSError: licence server down" in told
+    assert "surrogate resume --rerun-failures study.toml" in told
+    (folder / "model.py").write_text(MODEL)
+    again = subprocess.run(
+        [sys.executable, "-m", "surrogate", "resume", "--rerun-failures", "study.toml"], capture_output=True, text=True
+    )
+    assert "failed" not in again.stderr
+    assert again.returncode == 0
+    with sg.RunStore("optimize.db") as store:
+        assert set(store.runs().table["status"]) == {"done"}
 
 
 def test_what_only_fails_says_why():

@@ -8,7 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 
 import surrogate as sg
-from surrogate.optimize.goals import Objective
+from surrogate.optimize.goals import Goals, Objective
 from surrogate.optimize.result import Optimum
 from surrogate.plots.optimization import plot_front, plot_optimization
 
@@ -24,7 +24,7 @@ def optimum(outputs, feasible, objectives, front=None):
     allowed = first.sign * history[first.output].where(history["feasible"])
     history["best"], history["hypervolume"] = allowed.cummin().ffill(), 0.0
     return Optimum(
-        SPACE, objectives, (), None, None, {}, n, True, False, "", np.nan, history,
+        SPACE, Goals(objectives), None, None, {}, n, True, False, "", np.nan, history,
         front=None if front is None else history.loc[front],
     )  # fmt: skip
 

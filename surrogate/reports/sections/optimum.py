@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,16 +39,14 @@ def optimum_section(asked: Asked) -> Section | None:
     counted = f"{found.nfev} runs, of which {silent} gave no answer" if found.nfev else "no run"
     before = int((found.history.index < 0).sum())
     known = f", knowing {before} made before" if before else ""
-    blocks: list[Block] = [
-        Text(f"Wanted: {wanted}{limits}. It took {counted}{known}, and ended because {found.message}.")
-    ]
+    blocks: list[Block] = [Text(f"Wanted: {wanted}{limits}. It took {counted}{known}; {found.message}.")]
     if found.x is None:
         return Section("optimum", "What is best", "No run gave an answer, so nothing is known of the optimum.", blocks)
     if np.isfinite(found.regret_bound):
         blocks.append(
             Text(
-                f"As the model sees it, with probability 0.95 no allowed point is better by more than "
-                f"{found.regret_bound:.3g}."
+                "As the model sees it, with probability 0.95 no allowed point is better by more than "
+                f"{found.regret_bound:.3g}, in {found.label(found.objectives[0].output)}."
             )
         )
     blocks.append(_best(found))
@@ -62,7 +60,7 @@ def optimum_section(asked: Asked) -> Section | None:
     for ax in plots.values():
         name_parts(ax)
     if found.front is not None and "front" in plots:
-        shown = Table(found.front[[*found.space, *_outputs(found)]], "The front", folded=True)
+        shown = Table(found.front[[*found.space, *found.goals.outputs]], "The front", folded=True)
         blocks.append(Figure.of(plots["front"], lead, "All runs and the front", shown, view="front"))
     blocks.append(_run_by_run(found, plots))
     blocks.append(Figure.of(course, _course(found), "How it went", view="course"))
@@ -74,7 +72,7 @@ def optimum_section(asked: Asked) -> Section | None:
 
 def _run_by_run(found: Optimum, plots: dict[str, Axes]) -> Live:
     """Every run as the page's script shows it; places are shares of a plot's width and height."""
-    history, outputs = found.history, _outputs(found)
+    history, outputs = found.history, found.goals.outputs
     lines = found.space.to_unit(history[list(found.space)])
     if found.front is None:
         heights = history[found.objectives[0].output]
@@ -92,35 +90,30 @@ def _run_by_run(found: Optimum, plots: dict[str, Axes]) -> Live:
             run["front"] = shares(plots["front"], *(row[o.output] for o in found.objectives[:2]))
         runs.append(run)
     first = max(0, len(runs) - MOST_CHOSEN)
-    inputs = history[list(found.space)]
-    is_best = np.logical_and.reduce([(inputs[name] == value).to_numpy() for name, value in (found.x or {}).items()])
-    chosen = int(np.argmax(is_best))
+    chosen = history.index.tolist().index(found.id)
     return Live("course", runs[chosen]["told"], {"chosen": max(0, chosen - first), "runs": runs[first:]})
 
 
-def _told(found: Optimum, place: int, row: Mapping[Any, Any], outputs: list[str]) -> str:
+def _told(found: Optimum, place: int, row: Mapping[Any, Any], outputs: Sequence[str]) -> str:
     """A run in a sentence."""
     where = ", ".join(f"{found.label(name)} {_number(row[name])}" for name in found.space)
+    step = f"{row['step']}, level {row['level']}" if row.get("level") else row["step"]
     if row["status"] != "done":
-        return f"Run {place} ({row['step']}): no answer at {where}."
+        return f"Run {place} ({step}): no answer at {where}."
     answers = ", ".join(f"{found.label(name)} {_number(row[name])}" for name in outputs)
     allowed = ", not allowed" if found.constraints and not row["feasible"] else ""
-    return f"Run {place} ({row['step']}): {answers}{allowed}, at {where}."
+    return f"Run {place} ({step}): {answers}{allowed}, at {where}."
 
 
 def _number(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _outputs(found: Optimum) -> list[str]:
-    """Outputs that decide, each once."""
-    return list(dict.fromkeys([o.output for o in found.objectives] + [c.name for c in found.constraints]))
-
-
 def _best(found: Optimum) -> Table:
     rows = {found.label(name): value for name, value in (found.x or {}).items()}
-    rows |= {found.label(name): found.outputs[name] for name in _outputs(found)}
-    what = "The front's knee" if len(found.objectives) > 1 else "The best run"
+    rows |= {found.label(name): found.outputs[name] for name in found.goals.outputs}
+    what = "The front's knee" if found.knee is not None else "The best run"
+    what = what if found.success else "The run that violates the constraints least"
     return Table(pd.DataFrame({"value": pd.Series(rows, dtype=object)}).rename_axis("input or output"), what)
 
 
@@ -137,11 +130,15 @@ def _limits(found: Optimum) -> Table:
 
 
 def _good_runs(found: Optimum) -> pd.DataFrame:
-    history = found.history[found.history["status"] == "done"]
-    objective = found.objectives[0]
-    order = (objective.sign * history[objective.output]).to_numpy()
-    rows = np.lexsort([order, ~history["feasible"].to_numpy(dtype=bool)])[:MOST_RUNS]
-    return history.iloc[rows][[*found.space, *_outputs(found), "feasible", "step"]]
+    """The best first: allowed ones by the objective, those of a front before others; then by what is violated."""
+    history = found.history[(found.history["status"] == "done") & found.at_truest]
+    objective, outputs = found.objectives[0], found.goals.outputs
+    scores = (objective.sign * history[objective.output]).to_numpy()
+    off_front = np.zeros(len(history)) if found.front is None else ~history.index.isin(found.front.index)
+    answers: list[dict[Any, float]] = history[list(outputs)].to_dict("records")
+    violated = found.goals.violations(answers)
+    rows = np.lexsort([scores, off_front, violated, ~history["feasible"].to_numpy(dtype=bool)])[:MOST_RUNS]
+    return history.iloc[rows][[*found.space, *outputs, "feasible", "step"]]
 
 
 def _in_words(found: Optimum) -> str:
@@ -151,16 +148,18 @@ def _in_words(found: Optimum) -> str:
         return f"No run meets all constraints; the one that violates them least has {told} at {where}."
     if found.front is not None:
         return f"{len(found.front)} runs form the front; its knee has {told} at {where}."
-    return f"The best run has {told} at {where}."
+    seen = " as the model sees it, through the noise," if found.noise else ""
+    return f"The best run{seen} has {told} at {where}."
 
 
 def _course(found: Optimum) -> str:
     history = found.history
+    if not found.success:
+        return "No run met the constraints."
     if found.front is not None:
         return f"The front's hypervolume grew to {history['hypervolume'].iloc[-1]:.4g} over {len(history)} runs."
     best = history["best"].dropna()
-    if not len(best):
-        return "No run met the constraints."
     sign = found.objectives[0].sign
     last = int(np.argmax(history["best"].to_numpy() == best.iloc[-1])) + 1
-    return f"The best allowed value went from {sign * best.iloc[0]:.4g} to {sign * best.iloc[-1]:.4g}, at run {last}."
+    what = "lowest allowed output, luck included," if found.noise else "best allowed value"
+    return f"The {what} went from {sign * best.iloc[0]:.4g} to {sign * best.iloc[-1]:.4g}, at run {last}."
