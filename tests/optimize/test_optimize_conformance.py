@@ -190,6 +190,17 @@ def test_constant_outputs_are_no_trouble():
     assert optimizer.regret_bound() == 0
 
 
+@pytest.mark.parametrize("answer", [lambda y: 1e200 * y, lambda y: 1e-200 * y, lambda y: 1e9 + y])
+def test_outputs_may_be_of_any_size(answer):
+    optimizer = sg.Optimizer(REAL, "f", rng=0)
+    for _ in range(24):
+        (trial,) = optimizer.ask()
+        optimizer.tell(trial, {"f": answer((trial.x["x"] - 1) ** 2 + (trial.x["y"] - 2) ** 2)})
+    best = optimizer.best.x
+    assert abs(best["x"] - 1) < 1e-2
+    assert abs(best["y"] - 2) < 1e-2
+
+
 def test_the_frame_tells_everything():
     optimizer = sg.Optimizer(MIXED, "f", ["g <= 1"], rng=0)
     optimizer.tell(optimizer.ask(), {"f": 1.0, "g": 2.0, "more": 7.0})

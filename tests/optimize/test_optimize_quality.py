@@ -163,16 +163,18 @@ def test_noise_is_seen_through():
     assert found.best.outputs["f"] > min(t.outputs["f"] for t in found.trials)
 
 
-@pytest.mark.parametrize("rng", [0, 1, 2])
-def test_a_bound_on_the_regret_holds_and_shrinks(rng):
-    bounds, regrets = [], []
-    optimizer = sg.Optimizer(SQUARE, "y", rng=rng)
-    for n in (24, 12, 24):
-        solve(optimizer, lambda a, b: {"y": branin(a, b)}, n)
-        bounds.append(optimizer.regret_bound())
-        regrets.append(optimizer.best.outputs["y"] - BRANIN)
-    assert (np.array(bounds) >= regrets).all()
-    assert bounds[2] < bounds[0] / 3
+def test_a_bound_on_the_regret_holds_and_shrinks():
+    # One model of few runs may be too sure by chance, so that its bound grows with the next choice of a warp.
+    bounds, regrets = np.empty((5, 3)), np.empty((5, 3))
+    for rng in range(5):
+        optimizer = sg.Optimizer(SQUARE, "y", rng=rng)
+        for i, n in enumerate((24, 12, 24)):
+            solve(optimizer, lambda a, b: {"y": branin(a, b)}, n)
+            bounds[rng, i] = optimizer.regret_bound()
+            regrets[rng, i] = optimizer.best.outputs["y"] - BRANIN
+    assert (bounds >= regrets).all()
+    first, _, last = np.median(bounds, axis=0)
+    assert last < first / 10
     assert optimizer.regret_bound(0.5) <= optimizer.regret_bound(0.99)
     with pytest.raises(ValueError, match="confidence must lie between 0 and 1, got 95"):
         optimizer.regret_bound(95)
