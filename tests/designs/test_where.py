@@ -29,10 +29,39 @@ FRAME = pd.DataFrame({"x": [0.5, 1.0, 2.0], "n": [1, 3, 5], "kind": ["a", "b", "
         ("-x < -1", [False, False, True]),
         (["x > 0.6", "n < 5"], [False, True, False]),
         ("1 < 2", [True, True, True]),
+        ("not (sqrt(x - 1) < 0.5)", [False, False, True]),  # what cannot be computed is not met by "not" either
+        ("log(x - 1.5) != 7", [False, False, True]),
+        ("(sqrt(x - 1) >= 0) == (n < 3)", [False, False, False]),
+        ("x <= 1 or sqrt(x - 1) > 0.5", [True, True, True]),
+        ("not (x > 1 and sqrt(x - 1) < 9)", [True, True, False]),
     ],
 )
 def test_meaning(text, expected):
     assert check_where(text, SPACE)(FRAME).tolist() == expected
+
+
+LEVELS = sg.Space(speed=sg.Ordinal(["low", "mid", "high"]), grade=sg.Ordinal([3, 2, 1]), size=sg.Ordinal([1, 10, 100]))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("speed >= 'mid'", [False, True, True]),
+        ("'high' > speed", [True, True, False]),
+        ("'low' < speed < 'high'", [False, True, False]),
+        ("speed != 'mid'", [True, False, True]),
+        ("grade >= 2", [False, True, True]),  # from the lowest, 3, to the highest, 1
+        ("size > 5", [False, True, True]),  # rising numbers are numbers, of which not all are levels
+    ],
+)
+def test_ordinals_are_compared_in_their_own_order(text, expected):
+    rows = pd.DataFrame({"speed": ["low", "mid", "high"], "grade": [3, 2, 1], "size": [1, 10, 100]})
+    assert check_where(text, LEVELS)(rows).tolist() == expected
+
+
+def test_a_level_that_is_none_is_told():
+    with pytest.raises(sg.ConditionError, match="is none of the levels"):
+        check_where("speed >= 'fast'", LEVELS)
 
 
 @pytest.mark.parametrize(
