@@ -37,10 +37,10 @@ def conditioned_latin_hypercube(
        information", Computers & Geosciences 32(9), 2006.
     """
     d = space.d
-    engine_seed = int(rng.integers(2**63))
+    engine = qmc.Sobol(d, rng=np.random.default_rng(int(rng.integers(2**63))))
 
     def draw(size: int) -> FloatArray:
-        return np.asarray(qmc.Sobol(d, rng=np.random.default_rng(engine_seed)).random_base2((size - 1).bit_length()))
+        return np.asarray(engine.random(2 ** (size - 1).bit_length()))
 
     pool, _ = first_that_hold(space, draw, max(30 * n, 2000), condition.text, None)
     pool = pool[rng.permutation(len(pool))]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -105,6 +107,18 @@ def test_a_misspelt_input_is_told():
 def test_a_condition_that_nothing_meets_ends_with_an_error():
     with pytest.raises(sg.ConditionError, match="only 0 of"):
         sg.sobol(SPACE, 4, rng=0, where="x > 3")
+
+
+@pytest.mark.parametrize("sampler", [sg.latin_hypercube, sg.sobol, sg.halton])
+@pytest.mark.parametrize("text", ["x0 > 2", "x0 + x1 < 0.02"])  # none, and one in 5000, of which too many are wanted
+def test_a_rare_condition_is_refused_before_it_fills_the_memory(sampler, text):
+    space = sg.Space({f"x{k}": sg.Real(0, 1) for k in range(8)})
+    tracemalloc.start()
+    with pytest.raises(sg.ConditionError, match="too few to go on"):
+        sampler(space, 80_000, rng=0, where=text)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**27
 
 
 def test_conditioned_sequence_is_the_sequences_own_points():
