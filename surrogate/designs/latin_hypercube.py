@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import qmc
 
-from surrogate.designs._conditioned import conditioned_latin_hypercube
+from surrogate.designs._conditioned import APART, conditioned_latin_hypercube
 from surrogate.designs._design import Rng, check_size, design_from_unit, finish, open_ends, seeded
 from surrogate.designs._exchange import exchange, refine
 from surrogate.designs.copula import Correlation, correlated
@@ -53,7 +53,8 @@ def latin_hypercube(
         - ``"correlation"``: no correlation between parameters
     where : str or list of str, optional
         Conditions on the inputs, e.g. ``"width * height <= 2"``. The slices are then those of each parameter's
-        distribution under the condition, and filled as evenly as the condition lets them be [4]_.
+        distribution under the condition, and filled as evenly as the condition lets them be [4]_. Of the criteria
+        only ``"maximin"`` and ``"maxpro"`` can be had with it.
     correlation : mapping of (name, name) to float, or DataFrame, optional
         Correlations of the normal scores of pairs of parameters; the slices stay exact [5]_.
     effort : float
@@ -151,9 +152,11 @@ def _latin(
     if couple.told and (condition or criterion not in (None, "centred")):
         other = "where" if condition else f"criterion={criterion!r}"
         raise ValueError(f"correlation and {other} cannot be had together: each decides how the values are paired")
+    if condition is not None and criterion not in (None, *APART):
+        raise ValueError(f"where can be had with the criteria {', '.join(APART)} or none only, got {criterion!r}")
     generator, seed = seeded(rng)
     if condition is not None:
-        design = conditioned_latin_hypercube(space, n, condition, generator, spread=criterion not in (None, "centred"))
+        design = conditioned_latin_hypercube(space, n, condition, generator, criterion=criterion, effort=effort)
         return finish(space, design, sampler, seed, {**options, "where": condition.text})
     start = qmc.LatinHypercube(space.d, scramble=criterion is None, rng=generator).random(n)
     if couple.told:

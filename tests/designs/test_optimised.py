@@ -171,3 +171,6 @@ def test_contradicting_options_are_refused():
         sg.latin_hypercube(cube(2), 8, criterion="maximin", correlation={("x0", "x1"): 0.5})
     with pytest.raises(ValueError, match="did you mean 'maximin'"):
         sg.latin_hypercube(cube(2), 8, criterion="maximum")
+    for criterion in ("centred", "ese", "discrepancy", "correlation"):
+        with pytest.raises(ValueError, match=f"where can be had with .* got '{criterion}'"):
+            sg.latin_hypercube(cube(2), 8, criterion=criterion, where="x0 > x1")

@@ -46,7 +46,7 @@ OPTIONS = {
         {"correlation": {("x", "rate"): 0.7, ("gust", "n"): -0.5}},
     ],
     "maximin": [SHORT, {"where": "n < level"}],
-    "maxpro": [SHORT],
+    "maxpro": [SHORT, {"where": "n < level"}],
     "lattice": [{}, {"correlation": {("x", "rate"): 0.7}}],
     "sobol": SEQUENCE,
     "halton": SEQUENCE,

@@ -143,3 +143,17 @@ def test_conditioned_latin_hypercube_fills_the_slices_of_the_conditional_margins
         assert sg.design_quality(design, space)["minimum_distance"].item() > 1.5 * (
             sg.design_quality(random, space)["minimum_distance"].item()
         )
+
+
+def test_criteria_and_effort_count_under_a_condition():
+    space = sg.Space({f"x{k}": sg.Real(0, 1) for k in range(3)})
+    condition = "x0 + x1 + x2 <= 1.5"
+    tables = [
+        sg.design_quality({s.__name__: s(space, 20, rng=seed, where=condition) for s in (sg.maximin, sg.maxpro)}, space)
+        for seed in range(5)
+    ]
+    means = sum(table[["minimum_distance", "maxpro"]] for table in tables) / len(tables)
+    assert means["minimum_distance"].idxmax() == "maximin"
+    assert means["maxpro"].idxmin() == "maxpro"
+    short = sg.maximin(space, 20, rng=0, where=condition, effort=0.05)
+    assert sg.design_quality(short, space)["minimum_distance"].item() < means.loc["maximin", "minimum_distance"]
