@@ -22,6 +22,10 @@ __all__ = ["latin_hypercube", "maximin", "maxpro"]
 FloatArray = NDArray[np.float64]
 Criterion = Literal["centred", "maximin", "correlation", "ese", "discrepancy", "maxpro"]
 
+# How near to an end that is infinitely far away a point may come, in slices: about half of one, but not on a border of
+# the slices of a design that is some times as large, where rounding would decide on which side it lies.
+FARTHEST = 0.447
+
 
 def latin_hypercube(
     space: Space,
@@ -192,6 +196,6 @@ def slices(space: Space, u: FloatArray) -> tuple[FloatArray, FloatArray]:
     low, high = (cell + 1e-9) / n, (cell + 1 - 1e-9) / n
     # The border of a bounded parameter is a good place for a point; the end of the normal distribution is none.
     endless = open_ends(space)
-    low[:, endless] = np.maximum(low[:, endless], 0.5 / n)
-    high[:, endless] = np.minimum(high[:, endless], 1 - 0.5 / n)
+    low[:, endless] = np.maximum(low[:, endless], FARTHEST / n)
+    high[:, endless] = np.minimum(high[:, endless], 1 - FARTHEST / n)
     return np.minimum(low, u), np.maximum(high, u)
