@@ -166,6 +166,18 @@ def test_lattice_is_one():
     np.testing.assert_array_equal(slices(sg.lattice(cube(3), n, rng=0), n), np.tile(np.arange(n)[:, None], 3))
 
 
+@pytest.mark.parametrize(("n", "d"), [(100, 10), (101, 20), (64, 16), (1301, 550), (1, 1), (2, 1)])
+def test_no_parameter_of_a_lattice_copies_another(n, d):
+    found = generating_vector(n, d)
+    assert len(set(np.minimum(found, n - found))) == d
+    assert (np.gcd(found, n) == 1).all()
+
+
+def test_a_lattice_of_too_few_generators_is_refused():
+    with pytest.raises(ValueError, match="n=64 has only 16 different generators for 20 parameters"):
+        sg.lattice(cube(20), 64)
+
+
 def test_lattice_integrates_smooth_periodic_functions_best():
     space = cube(3)
 
