@@ -150,6 +150,17 @@ def test_correlation_by_copula_and_by_rearranging():
     np.testing.assert_array_equal(np.sort((latin["x"] * 50).astype(int)), np.arange(50))
 
 
+@pytest.mark.parametrize(("d", "n"), [(2, 4), (2, 5), (3, 5), (6, 8)])
+def test_few_points_can_be_correlated_whatever_the_seed(d, n):
+    for seed in range(100):
+        design = sg.latin_hypercube(cube(d), n, rng=seed, correlation={("x0", "x1"): 0.9})
+        np.testing.assert_array_equal(
+            np.sort(np.floor(design.to_numpy() * n), axis=0), np.tile(np.arange(n)[:, None], d)
+        )
+        if d == 2:
+            assert design.corr().iloc[0, 1] > 0
+
+
 @pytest.mark.parametrize(
     ("correlation", "told"),
     [
@@ -157,6 +168,7 @@ def test_correlation_by_copula_and_by_rearranging():
         ({("x", "y"): 1.0}, "between -1 and 1"),
         ({("x", "kind"): 0.5}, "categorical"),
         ({("x", "x"): 0.5}, "two different names"),
+        ({("x", "y"): 0.9, ("y", "x"): -0.9}, "given twice"),
         ({("x", "y"): 0.9, ("y", "z"): 0.9, ("x", "z"): -0.9}, "not positive definite"),
     ],
 )
