@@ -11,7 +11,7 @@ import pandas as pd
 import pydoe
 from numpy.typing import NDArray
 
-from surrogate.designs._coded import design_from_coded, two_levels, with_centres
+from surrogate.designs._coded import coded_to_unit, design_from_coded, two_levels, with_centres
 from surrogate.designs._design import check_size, finish
 from surrogate.designs._exchange import n_values
 from surrogate.designs.where import Where, check_where
@@ -34,8 +34,9 @@ def factorial(space: Space, levels: Levels = None, *, where: Where = None) -> pd
     space : Space
     levels : int or mapping of str to int, optional
         Number of levels of real and whole numbers, equally spaced from the lowest to the highest (in the logarithm or
-        the distribution, if the parameter has one); 2 by default. Ordinal and categorical parameters, and whole numbers
-        that have fewer, take all their values unless they are named here.
+        the distribution, if the parameter has one; whole numbers as nearly as different ones can be); 2 by default.
+        Ordinal and categorical parameters, and whole numbers that have fewer, take all their values unless they are
+        named here.
     where : str or list of str, optional
         Conditions on the inputs; combinations that do not meet them are left out.
 
@@ -210,6 +211,17 @@ def _counts(space: Space, levels: Levels) -> list[int]:
 
 def _by_level(space: Space, rows: NDArray[np.int64], counts: list[int]) -> pd.DataFrame:
     """Levels 0 ... count - 1, spread from the lowest to the highest value; a single one is in the middle."""
+    steps = np.arange(max(counts))
     spread = np.array([1 if count == 1 else count - 1 for count in counts])
-    coded = np.where(np.array(counts) == 1, 0.0, 2 * rows / spread - 1)
-    return design_from_coded(space, coded, "factorial")
+    coded = np.where(np.array(counts) == 1, 0.0, 2 * steps[:, None] / spread - 1)
+    levels = space.from_unit(coded_to_unit(space, coded))
+    columns = {}
+    for k, (name, parameter) in enumerate(space.items()):
+        values = levels[name].to_numpy()[: counts[k]]
+        if isinstance(parameter, Integer):
+            # Levels that are even in the logarithm fall on the same small numbers: each rises above the one before, and
+            # the last stay within the bounds.
+            step = steps[: counts[k]]
+            values = np.minimum(np.maximum.accumulate(values - step), parameter.high - step[-1]) + step
+        columns[name] = values[rows[:, k]]
+    return pd.DataFrame(columns)

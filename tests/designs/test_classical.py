@@ -23,6 +23,20 @@ def test_factorial_has_every_combination_once():
     assert len(sg.factorial(space, {"x": 3}, where="x < 0.5 and kind != 'b'")) == 8
 
 
+@pytest.mark.parametrize(
+    ("parameter", "levels", "expected"),
+    [
+        (sg.Integer(1, 10, log=True), 10, range(1, 11)),
+        (sg.Integer(1, 10, log=True), 7, [1, 2, 3, 4, 5, 7, 10]),
+        (sg.Integer(1, 1000, log=True), 4, [1, 10, 100, 1000]),
+        (sg.Integer(1, 9), 5, [1, 3, 5, 7, 9]),
+        (sg.Integer(1, 10, log=True), 1, [3]),
+    ],
+)
+def test_levels_of_whole_numbers_are_distinct(parameter, levels, expected):
+    assert sg.factorial(sg.Space(n=parameter), levels)["n"].tolist() == list(expected)
+
+
 @pytest.mark.parametrize("make", [sg.plackett_burman, sg.fractional_factorial])
 @pytest.mark.parametrize("d", [3, 7, 11])
 def test_two_level_designs_are_balanced_and_orthogonal(make, d):
