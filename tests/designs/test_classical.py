@@ -46,6 +46,16 @@ def test_two_level_designs_are_balanced_and_orthogonal(make, d):
     np.testing.assert_allclose(x.sum(axis=0), 0, atol=1e-12)
 
 
+def test_plackett_burman_of_any_number_of_parameters_is_orthogonal():
+    for d in range(1, 100):
+        x = sg.plackett_burman(cube(d)).to_numpy()
+        # The next multiple of four; of the orders up to 100, 92 has no matrix of Paley's kind.
+        assert len(x) == (4 * (d // 4 + 1) if not 88 <= d < 92 else 96)
+        np.testing.assert_array_equal(np.abs(x), 1.0)
+        np.testing.assert_array_equal(x.T @ x, len(x) * np.eye(d))
+        np.testing.assert_array_equal(x.sum(axis=0), 0)
+
+
 def test_sizes_of_textbook_designs():
     assert len(sg.plackett_burman(cube(11))) == 12
     assert len(sg.fractional_factorial(cube(7), 3)) == 8  # 2^(7-4)
