@@ -32,7 +32,9 @@ def central_composite(
         Whether the star touches the bounds and the factorial lies within, or both lie on the bounds. (A circumscribed
         design, whose star sticks out, would leave the space.)
     alpha : {"rotatable", "orthogonal"}
-        How far out an inscribed design's star is, relative to its factorial.
+        How far out an inscribed design's star is, relative to its factorial: so that the variance of a prediction
+        depends on the distance from the middle only, or so that the squares are uncorrelated with each other, which
+        depends on `centre`.
     centre : int
         Number of runs in the middle. One is enough for a simulator that always answers alike.
 
@@ -45,6 +47,8 @@ def central_composite(
     ----------
     .. [1] G. E. P. Box, K. B. Wilson, "On the experimental attainment of optimum conditions", Journal of the Royal
        Statistical Society B 13(1), 1951.
+    .. [2] G. E. P. Box, J. S. Hunter, "Multi-factor experimental designs for exploring response surfaces", Annals of
+       Mathematical Statistics 28(1), 1957.
 
     Examples
     --------
@@ -59,11 +63,17 @@ def central_composite(
         raise ValueError(f"face must be 'inscribed' or 'faced', got {face!r}")
     if alpha not in ("rotatable", "orthogonal"):
         raise ValueError(f"alpha must be 'rotatable' or 'orthogonal', got {alpha!r}")
-    kind = {"inscribed": "cci", "faced": "ccf"}[face]
-    # The library adds its runs in the middle to both parts; they are counted here instead.
-    coded = np.asarray(pydoe.ccdesign(space.d, center=(0, 0), alpha=alpha, face=kind), dtype=float)
+    corners = 2**space.d
+    star = np.kron(np.eye(space.d), [[-1.0], [1.0]])
+    coded = with_centres(np.vstack([pydoe.ff2n(space.d), star]), centre)
+    if face == "inscribed":
+        # Box and Hunter 1957: the fourth moments of a rotatable design, and uncorrelated squares.
+        far = corners**0.25 if alpha == "rotatable" else np.sqrt((np.sqrt(corners * len(coded)) - corners) / 2)
+        coded[:corners] /= max(far, 1)
+        # Two parameters without a run in the middle have a star that is nearer than the factorial.
+        coded[corners:] *= min(far, 1)
     options = {"face": face, "alpha": alpha if face == "inscribed" else None}
-    return design_from_coded(space, with_centres(coded, centre), "central_composite", options)
+    return design_from_coded(space, coded, "central_composite", options)
 
 
 def box_behnken(space: Space, *, centre: int = 1) -> pd.DataFrame:

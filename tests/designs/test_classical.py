@@ -84,6 +84,15 @@ def test_central_composite_is_rotatable():
     np.testing.assert_allclose(factorial, 8**-0.25)
 
 
+@pytest.mark.parametrize("d", [2, 3, 4, 5])
+@pytest.mark.parametrize("centre", [0, 1, 4])
+def test_orthogonal_central_composite_has_uncorrelated_squares(d, centre):
+    x = sg.central_composite(cube(d), alpha="orthogonal", centre=centre).to_numpy()
+    assert len(x) == 2**d + 2 * d + centre
+    assert np.abs(x).max() == 1.0
+    np.testing.assert_allclose(np.corrcoef(x.T**2), np.eye(d), atol=1e-12)
+
+
 def test_box_behnken_has_no_corners():
     x = sg.box_behnken(cube(4)).to_numpy()
     assert (np.abs(x).sum(axis=1) <= 2).all()
