@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Literal
 
 import numpy as np
@@ -13,6 +14,10 @@ from surrogate.designs._design import check_size
 from surrogate.space import Space
 
 __all__ = ["box_behnken", "central_composite"]
+
+# Parameters that are varied together in Box-Behnken designs, if not all pairs. In both every parameter occurs three
+# times; of seven each pair occurs once (the lines of the Fano plane), of six once or, the opposite ones, twice.
+TRIPLES = {d: [tuple((start + step) % d for step in (0, 1, 3)) for start in range(d)] for d in (6, 7)}
 
 
 def central_composite(
@@ -77,7 +82,11 @@ def central_composite(
 
 
 def box_behnken(space: Space, *, centre: int = 1) -> pd.DataFrame:
-    """Box-Behnken design: the middles of the edges of the space, and its middle; no corners.
+    """Box-Behnken design: a few parameters at a time at their ends, the others in the middle; no corners.
+
+    Of three parameters these are the middles of the edges of the space. Which parameters go together is as published
+    [1]_ up to seven: all pairs of three to five, triples of six and seven. Of eight and more it is all pairs again; the
+    published designs, which there are of nine and more, have fewer runs.
 
     Parameters
     ----------
@@ -88,7 +97,7 @@ def box_behnken(space: Space, *, centre: int = 1) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame
+    DataFrame of shape (12, 24, 40, 48, 56 or, from eight parameters on, 2 d (d - 1); each + centre, d)
         ``attrs`` holds ``sampler``, ``seed`` (None) and ``n``.
 
     References
@@ -105,5 +114,11 @@ def box_behnken(space: Space, *, centre: int = 1) -> pd.DataFrame:
     numeric(space, "box_behnken")
     if space.d < 3:
         raise ValueError("box_behnken needs at least 3 parameters; use central_composite or factorial with levels=3")
-    coded = pydoe.bbdesign(space.d, center=check_size(centre, "centre"))
-    return design_from_coded(space, np.asarray(coded, dtype=float), "box_behnken")
+    together = TRIPLES.get(space.d) or list(itertools.combinations(range(space.d), 2))
+    coded = []
+    for block in together:
+        corners = np.asarray(pydoe.ff2n(len(block)), dtype=float)
+        rows = np.zeros((len(corners), space.d))
+        rows[:, block] = corners
+        coded.append(rows)
+    return design_from_coded(space, with_centres(np.vstack(coded), check_size(centre, "centre")), "box_behnken")

@@ -98,6 +98,22 @@ def test_box_behnken_has_no_corners():
     assert (np.abs(x).sum(axis=1) <= 2).all()
 
 
+@pytest.mark.parametrize(("d", "runs"), [(3, 12), (4, 24), (5, 40), (6, 48), (7, 56), (8, 112)])
+def test_box_behnken_has_the_published_runs(d, runs):
+    # Box and Behnken (1960), table 1, without the runs in the middle; of 8 they have none.
+    x = sg.box_behnken(cube(d)).to_numpy()
+    assert len(np.unique(x, axis=0)) == len(x) == runs + 1
+    np.testing.assert_array_equal(x.T @ x, (x**2).sum(axis=0)[0] * np.eye(d))
+    assert set(np.count_nonzero(x, axis=1)) == {0, 3 if d in (6, 7) else 2}
+
+
+@pytest.mark.parametrize("d", [4, 7])
+def test_box_behnken_is_rotatable(d):
+    squares = sg.box_behnken(cube(d)).to_numpy() ** 2
+    moments = squares.T @ squares
+    np.testing.assert_array_equal(moments, moments[0, 1] * (1 + 2 * np.eye(d)))
+
+
 def test_levels_of_other_types():
     space = sg.Space(
         g=sg.Real.distributed(scipy.stats.norm(10, 1)), n=sg.Integer(1, 9), size=sg.Ordinal(["s", "m", "l"])
