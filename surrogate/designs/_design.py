@@ -21,8 +21,8 @@ Rng = np.random.Generator | int | None
 RAREST = 2**14
 # So many points tell how rare one is.
 JUDGED = 2**17
-# Numbers, points times parameters, that may be drawn for a condition: about a minute.
-MOST_DRAWN = 2**28
+# Numbers, points times parameters, that may be drawn for a condition: about a quarter of a minute.
+MOST_DRAWN = 2**29
 
 
 def check_size(n: Any, name: str = "n") -> int:
