@@ -2,24 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import qmc
 
-from surrogate.designs._criteria import Points
+from surrogate.designs._criteria import Points, maxpro_between, squared_between
 from surrogate.designs._design import first_that_hold
 from surrogate.designs._exchange import seen
 from surrogate.designs.where import Condition
 from surrogate.space import Space
 
-__all__ = ["conditioned_latin_hypercube"]
+__all__ = ["APART", "conditioned_latin_hypercube"]
 
 FloatArray = NDArray[np.float64]
 
 
+def _nearest(points: Points, rows: NDArray[np.int64], others: NDArray[np.int64]) -> FloatArray:
+    """Distance of each row to the nearest of the others."""
+    return np.asarray(np.sqrt(np.add.reduce(_by_column(squared_between, points, rows, others)).min(axis=1)))
+
+
+def _apart_in_subsets(points: Points, rows: NDArray[np.int64], others: NDArray[np.int64]) -> FloatArray:
+    """A row's share of the MaxPro sum, as a length."""
+    product = np.multiply.reduce(_by_column(maxpro_between, points, rows, others))
+    return np.asarray(product.sum(axis=1) ** (-0.5 / points.x.shape[1]))
+
+
+def _by_column(
+    between: Callable[[FloatArray, FloatArray, int, bool], FloatArray],
+    points: Points,
+    rows: NDArray[np.int64],
+    others: NDArray[np.int64],
+) -> list[FloatArray]:
+    columns = zip(points.x[rows].T, points.x[others].T, points.levels, points.nominal)
+    return [between(a, b, int(levels), bool(nominal)) for a, b, levels, nominal in columns]
+
+
+# How far each of some points is from others, by criterion; about n^(-1/d) in a good design.
+APART = {"maximin": _nearest, "maxpro": _apart_in_subsets}
+
+
 def conditioned_latin_hypercube(
-    space: Space, n: int, condition: Condition, rng: np.random.Generator, *, spread: bool
+    space: Space,
+    n: int,
+    condition: Condition,
+    rng: np.random.Generator,
+    *,
+    criterion: str | None = None,
+    effort: float = 1.0,
 ) -> pd.DataFrame:
     """`n` points that meet the condition and fill the slices of every parameter's conditional distribution.
 
@@ -28,8 +61,10 @@ def conditioned_latin_hypercube(
 
     Parameters
     ----------
-    spread : bool
-        Among equally even choices prefer points that are far from the others.
+    criterion : str, optional
+        Among equally even choices prefer points that are far from the others; a key of ``APART``.
+    effort : float
+        Multiplies the number of exchanges that are tried.
 
     References
     ----------
@@ -37,10 +72,10 @@ def conditioned_latin_hypercube(
        information", Computers & Geosciences 32(9), 2006.
     """
     d = space.d
-    engine_seed = int(rng.integers(2**63))
+    engine = qmc.Sobol(d, rng=np.random.default_rng(int(rng.integers(2**63))))
 
     def draw(size: int) -> FloatArray:
-        return np.asarray(qmc.Sobol(d, rng=np.random.default_rng(engine_seed)).random_base2((size - 1).bit_length()))
+        return np.asarray(engine.random(2 ** (size - 1).bit_length()))
 
     pool, _ = first_that_hold(space, draw, max(30 * n, 2000), condition.text, None)
     pool = pool[rng.permutation(len(pool))]
@@ -51,26 +86,22 @@ def conditioned_latin_hypercube(
     columns = np.arange(d)
     count = np.stack([np.bincount(cell[:n, k], minlength=n) for k in range(d)])
     points = seen(space, pool)
-    for _ in range(30 * n):
+    apart = APART[criterion] if criterion is not None and n > 1 else None
+    for _ in range(int(effort * 30 * n)):
         excess = (count[columns, cell[chosen]] > 1).sum(axis=1)
-        if not excess.any() and not spread:
+        if not excess.any() and apart is None:
             break
         # The worst-placed point goes, with ties broken at random; when spreading, half of the time any point.
-        stay = spread and (not excess.any() or rng.random() < 0.5)
+        stay = apart is not None and (not excess.any() or rng.random() < 0.5)
         place = int(rng.integers(n)) if stay else int(np.argmax(excess + rng.random(n)))
         rest = np.delete(chosen, place)
         count[columns, cell[chosen[place]]] -= 1
         candidates = np.append(rng.integers(len(pool), size=min(len(pool), 200)), chosen[place])
         candidates = candidates[~np.isin(candidates, rest)]
         cost = (count[columns, cell[candidates]] > 0).sum(axis=1).astype(float)
-        if spread and n > 1:
+        if apart is not None:
             # A slice filled twice weighs as much as a tenth of the distance that n points have at best, about.
-            cost -= _nearest(points, candidates, rest) * 10 * n ** (1 / d)
+            cost -= apart(points, candidates, rest) * 10 * n ** (1 / d)
         chosen[place] = candidates[np.argmin(cost)]
         count[columns, cell[chosen[place]]] += 1
     return space.from_unit(pool[np.sort(chosen)])
-
-
-def _nearest(points: Points, rows: NDArray[np.int64], others: NDArray[np.int64]) -> FloatArray:
-    gap = points.x[rows][:, None, :] - points.x[others][None, :, :]
-    return np.asarray(np.sqrt((gap**2).sum(axis=2).min(axis=1)))

@@ -69,26 +69,33 @@ def squared_distances(points: Points) -> FloatArray:
 
 
 def _squared(values: FloatArray, levels: int, nominal: bool) -> FloatArray:
+    return squared_between(values, values, levels, nominal)
+
+
+def squared_between(a: FloatArray, b: FloatArray, levels: int, nominal: bool) -> FloatArray:
+    """What one column contributes to the squared distances of some rows, which have `a`, to others, which have `b`."""
     if nominal:
-        return np.asarray((values[:, None] != values[None, :]) * nominal_distance(levels))
-    return np.asarray((values[:, None] - values[None, :]) ** 2)
+        return np.asarray((a[:, None] != b[None, :]) * nominal_distance(levels))
+    return np.asarray((a[:, None] - b[None, :]) ** 2)
 
 
 def maxpro_factor(values: FloatArray, levels: int, nominal: bool) -> FloatArray:
+    """:func:`maxpro_between` all rows; none makes a pair with itself."""
+    factor = maxpro_between(values, values, levels, nominal)
+    np.fill_diagonal(factor, 1.0)
+    return factor
+
+
+def maxpro_between(a: FloatArray, b: FloatArray, levels: int, nominal: bool) -> FloatArray:
     """What one column contributes to a pair's product (Joseph, Gul and Ba 2015, eq. 5; for discrete columns 2020).
 
     Equal values of a discrete column get a distance of one cell instead of none.
     """
-    if nominal:
-        gap = (values[:, None] != values[None, :]) * 1.0
-    else:
-        gap = np.abs(values[:, None] - values[None, :])
+    gap = (a[:, None] != b[None, :]) * 1.0 if nominal else np.abs(a[:, None] - b[None, :])
     if levels:
         gap = gap + 1 / levels
     # Continuous values are all different in a Latin hypercube; the floor keeps others finite.
-    factor = 1 / np.maximum(gap, 1e-12) ** 2
-    np.fill_diagonal(factor, 1.0)
-    return np.asarray(factor)
+    return np.asarray(1 / np.maximum(gap, 1e-12) ** 2)
 
 
 def centred_factor(values: FloatArray) -> FloatArray:

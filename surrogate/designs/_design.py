@@ -19,6 +19,10 @@ Rng = np.random.Generator | int | None
 
 # A condition that fewer than about one in this many points meets is refused rather than searched for minutes.
 RAREST = 2**14
+# So many points tell how rare one is.
+JUDGED = 2**17
+# Numbers, points times parameters, that may be drawn for a condition: about a quarter of a minute.
+MOST_DRAWN = 2**29
 
 
 def check_size(n: Any, name: str = "n") -> int:
@@ -75,26 +79,28 @@ def first_that_hold(
     Parameters
     ----------
     draw : callable
-        The first so many points of the sequence, in the unit cube.
+        The next points of the sequence in the unit cube, at least so many; the first time those at its beginning.
     """
     condition = check_where(where, space)
     couple = correlated(space, correlation)
     options = {"where": condition.text if condition else None, "correlation": couple.told}
-    size = n
-    while True:
-        u = couple(draw(size))
-        if condition is None:
-            return u, options
-        holds = np.flatnonzero(condition(space.from_unit(u)))
-        if len(holds) >= n:
-            return u[holds[:n]], options
-        if size >= RAREST * n:
+    if condition is None:
+        return couple(draw(n))[:n], options
+    # Drawn in parts of which only what is kept stays in memory, however rare it is.
+    part = min(max(n, 2**10), max(JUDGED // space.d, 2**10))
+    kept: list[FloatArray] = []
+    drawn = met = 0
+    while met < n:
+        u = couple(draw(part))
+        kept.append(u[condition(space.from_unit(u))])
+        drawn, met = drawn + len(u), met + len(kept[-1])
+        needed = drawn * n / max(met, 1)
+        if drawn >= JUDGED and (met * RAREST < drawn or needed * space.d > MOST_DRAWN):
             raise ConditionError(
-                f"where: only {len(holds)} of {size} points meet {condition.text!r}, {n} are wanted; "
+                f"where: only {met} of {drawn} points meet {condition.text!r}, too few to go on; "
                 "narrow the space's bounds to where it can hold"
             )
-        # Half as many again as the share so far promises, so that one more round mostly does.
-        size = min(RAREST * n, max(2 * size, int(1.5 * size * n / max(len(holds), 1))))
+    return np.concatenate(kept)[:n], options
 
 
 def open_ends(space: Space) -> NDArray[np.bool_]:

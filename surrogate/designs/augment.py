@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from surrogate.designs._design import FloatArray, Rng, check_size, finish, first_that_hold, seeded
-from surrogate.designs._exchange import seen
-from surrogate.designs.copula import Correlation
+from surrogate.designs._exchange import LARGEST, seen
+from surrogate.designs.copula import Correlation, correlated
 from surrogate.designs.halton import halton
 from surrogate.designs.latin_hypercube import optimised
 from surrogate.designs.optimal import augmented
@@ -32,9 +32,13 @@ def augment(
     - Sobol and Halton designs become the longer part of the same sequence;
     - Latin hypercubes, of whatever criterion, get points in the slices that are empty once each parameter is cut
       into as many slices as there will be points. If the new size is a multiple of the old one the whole is a Latin
-      hypercube again; the criterion decides where in the empty slices the new points go;
+      hypercube again; the criterion decides where in the empty slices the new points go, without one they are far
+      from all others;
     - optimal designs get the runs that help the same model most;
     - all others, also points from elsewhere, get points far from all others in slices that are empty.
+
+    New points of a correlated design are correlated like the old ones. Those of a design under conditions meet them,
+    and are far from all others. Beyond 4000 points those of a design without a criterion are paired at random.
 
     Parameters
     ----------
@@ -89,8 +93,9 @@ def augment(
         if sampler == "optimal":
             grown = augmented(known, points, n, made["model"], made["criterion"], made.get("where"), generator)
         else:
-            criterion = {"maxpro": "maxpro", "latin_hypercube": made.get("criterion") or "maximin"}.get(sampler)
-            grown = extended(known, points, n, criterion or "maximin", generator, made.get("where"), effort)
+            criteria = {"maximin": "maximin", "maxpro": "maxpro", "latin_hypercube": made.get("criterion")}
+            asked = criteria.get(sampler)
+            grown = extended(known, points, n, asked, generator, made.get("where"), _correlation(made), effort)
     grown.index = _longer_index(points.index, n)
     return finish(known, grown, sampler or "augment", seed, told)
 
@@ -99,22 +104,28 @@ def extended(
     space: Space,
     points: pd.DataFrame,
     n: int,
-    criterion: str,
+    criterion: str | None,
     rng: np.random.Generator,
     where: str | None = None,
+    correlation: Correlation = None,
     effort: float = 1.0,
 ) -> pd.DataFrame:
-    """`points` and `n` more in the empty slices of every parameter, arranged for a criterion."""
+    """`points` and `n` more in the empty slices of every parameter, arranged for a criterion or a correlation."""
     old = space.to_unit(points)
-    condition = check_where(where, space)
+    condition, couple = check_where(where, space), correlated(space, correlation)
     if condition is not None:
         new = _far_points(space, old, n, condition, rng)
     else:
-        u = np.vstack([old, _in_empty_slices(old, n, rng)])
-        group = np.repeat([-1, 0], [len(old), n])
-        # Searched with points in the middle of their slices, then moved; the old ones stay where they are.
-        kind = "maximin" if criterion in ("ese", "centred") else criterion
-        new = space.from_unit(optimised(space, u, kind, rng, group=group, effort=effort)[len(old) :])
+        u = _in_empty_slices(old, n, rng)
+        arranged = criterion not in (None, "centred")
+        if couple.told:
+            u = couple.reorder(u, rng)
+        elif arranged or len(old) + n <= LARGEST:
+            group = np.repeat([-1, 0], [len(old), n])
+            # Searched with points in the middle of their slices, then moved; the old ones stay where they are.
+            kind = criterion if criterion is not None and criterion not in ("ese", "centred") else "maximin"
+            u = optimised(space, np.vstack([old, u]), kind, rng, group=group, effort=effort)[len(old) :]
+        new = space.from_unit(u)
     return pd.concat([points.reset_index(drop=True), new], ignore_index=True)
 
 
@@ -153,8 +164,9 @@ def _longer_sequence(space: Space, points: pd.DataFrame, n: int, sampler: str, m
             f"a {sampler} design made with a Generator cannot be continued, since its seed is not known; "
             "make it with rng=<an int>"
         )
-    correlation: Correlation = {(a, b): value for a, b, value in made.get("correlation") or []} or None
-    longer = SEQUENCES[sampler](space, len(points) + n, rng=int(seed), where=made.get("where"), correlation=correlation)
+    longer = SEQUENCES[sampler](
+        space, len(points) + n, rng=int(seed), where=made.get("where"), correlation=_correlation(made)
+    )
     # Rows may have been dropped or changed since.
     if made.get("n") != len(points) or not longer.head(len(points)).equals(points.reset_index(drop=True)):
         raise ValueError(
@@ -162,6 +174,11 @@ def _longer_sequence(space: Space, points: pd.DataFrame, n: int, sampler: str, m
             'to fill up a changed design, clear its attrs["sampler"]'
         )
     return longer
+
+
+def _correlation(made: dict[str, Any]) -> Correlation:
+    """The correlation that a design's ``attrs`` tell."""
+    return {(a, b): value for a, b, value in made.get("correlation") or []} or None
 
 
 def _longer_index(index: pd.Index[Any], n: int) -> pd.Index[Any]:

@@ -19,6 +19,9 @@ __all__ = ["Copula", "Correlation", "correlated"]
 FloatArray = NDArray[np.float64]
 Correlation = Mapping[tuple[str, str], float] | pd.DataFrame | None
 
+# Smallest eigenvalue of a matrix of correlations below which it counts as singular.
+SINGULAR = 1e-10
+
 
 @dataclass(frozen=True, eq=False)
 class Copula:
@@ -58,13 +61,15 @@ class Copula:
         n, d = u.shape
         if self.matrix is None or n < 2:
             return u
-        scores = np.tile(scipy.stats.norm.ppf(np.arange(1, n + 1) / (n + 1))[:, None], d)
-        scores = rng.permuted(scores, axis=0)
+        even = np.tile(scipy.stats.norm.ppf(np.arange(1, n + 1) / (n + 1))[:, None], d)
+        scores = rng.permuted(even, axis=0)
         target = np.linalg.cholesky(self.matrix)
         if n > d + 1:
-            # The scores' own chance correlations are taken out first.
-            own = np.linalg.cholesky(np.corrcoef(scores, rowvar=False).reshape(d, d))
-            scores = scores @ np.linalg.inv(own).T
+            # The scores' own chance correlations are taken out first. Of few points two columns may be alike by chance,
+            # which nothing can take apart: they are dealt again.
+            while np.linalg.eigvalsh(own := np.corrcoef(scores, rowvar=False).reshape(d, d))[0] < SINGULAR:
+                scores = rng.permuted(even, axis=0)
+            scores = scores @ np.linalg.inv(np.linalg.cholesky(own)).T
         ranks = scipy.stats.rankdata(scores @ target.T, axis=0, method="ordinal").astype(int) - 1
         return np.take_along_axis(np.sort(u, axis=0), ranks, axis=0)
 
@@ -82,8 +87,8 @@ def correlated(space: Space, correlation: Correlation) -> Copula:
     Raises
     ------
     ValueError
-        If a name is unknown, a correlation is not between -1 and 1, an input is categorical, or the matrix is not
-        positive definite.
+        If a name is unknown, a pair is given twice, a correlation is not between -1 and 1, an input is categorical, or
+        the matrix is not positive definite.
     """
     if correlation is None:
         return Copula(None, None)
@@ -102,12 +107,16 @@ def correlated(space: Space, correlation: Correlation) -> Copula:
         raise TypeError(f"correlation must be a mapping such as {{('a', 'b'): 0.5}}, got {correlation!r:.80}")
     matrix = np.eye(len(names))
     told = []
+    given = set()
     for pair, value in pairs.items():
         if not (isinstance(pair, tuple) and len(pair) == 2 and pair[0] != pair[1]):
             raise ValueError(f"correlation: a pair must be two different names, got {pair!r}")
         unknown = [name for name in pair if name not in space]
         if unknown:
             raise ValueError(f"correlation: no input {unknown[0]!r}; {did_you_mean(unknown[0], space)}")
+        if frozenset(pair) in given:
+            raise ValueError(f"correlation of {pair[0]!r} and {pair[1]!r} is given twice; give each pair once")
+        given.add(frozenset(pair))
         if not -1 < value < 1:
             raise ValueError(f"correlation of {pair[0]!r} and {pair[1]!r} must lie between -1 and 1, got {value!r}")
         if value == 0:
@@ -118,6 +127,6 @@ def correlated(space: Space, correlation: Correlation) -> Copula:
         first, second = (names.index(name) for name in pair)
         matrix[first, second] = matrix[second, first] = value
         told.append([pair[0], pair[1], float(value)])
-    if np.linalg.eigvalsh(matrix)[0] < 1e-10:
+    if np.linalg.eigvalsh(matrix)[0] < SINGULAR:
         raise ValueError("correlation: these correlations cannot hold together (their matrix is not positive definite)")
     return Copula(matrix, told) if told else Copula(None, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -11,9 +12,10 @@ import pandas as pd
 import pydoe
 from numpy.typing import NDArray
 
-from surrogate.designs._coded import design_from_coded, two_levels, with_centres
+from surrogate.designs._coded import coded_to_unit, design_from_coded, two_levels, with_centres
 from surrogate.designs._design import check_size, finish
 from surrogate.designs._exchange import n_values
+from surrogate.designs._hadamard import hadamard
 from surrogate.designs.where import Where, check_where
 from surrogate.errors import ConditionError, did_you_mean
 from surrogate.space import Integer, Real, Space
@@ -34,8 +36,9 @@ def factorial(space: Space, levels: Levels = None, *, where: Where = None) -> pd
     space : Space
     levels : int or mapping of str to int, optional
         Number of levels of real and whole numbers, equally spaced from the lowest to the highest (in the logarithm or
-        the distribution, if the parameter has one); 2 by default. Ordinal and categorical parameters, and whole numbers
-        that have fewer, take all their values unless they are named here.
+        the distribution, if the parameter has one; whole numbers as nearly as different ones can be); 2 by default.
+        Ordinal and categorical parameters, and whole numbers that have fewer, take all their values unless they are
+        named here.
     where : str or list of str, optional
         Conditions on the inputs; combinations that do not meet them are left out.
 
@@ -165,6 +168,9 @@ def fractional_factorial(
 def plackett_burman(space: Space, *, centre: int = 0) -> pd.DataFrame:
     """Plackett-Burman design: main effects of d parameters from the next multiple of four above d runs.
 
+    The runs are rows of a Hadamard matrix, built by Paley's constructions and by doubling [2]_. These miss few
+    multiples of four, of those up to 200 only 92, 116, 156, 172, 184 and 188; there the next larger one is taken.
+
     Parameters
     ----------
     space : Space
@@ -174,12 +180,13 @@ def plackett_burman(space: Space, *, centre: int = 0) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame of shape (4 * (d // 4 + 1) + centre, d)
+    DataFrame of shape (4 * (d // 4 + 1) + centre, d), or a few rows more
         ``attrs`` holds ``sampler``, ``seed`` (None) and ``n``.
 
     References
     ----------
     .. [1] R. L. Plackett, J. P. Burman, "The design of optimum multifactorial experiments", Biometrika 33(4), 1946.
+    .. [2] R. E. A. C. Paley, "On orthogonal matrices", Journal of Mathematics and Physics 12, 1933.
 
     Examples
     --------
@@ -188,7 +195,10 @@ def plackett_burman(space: Space, *, centre: int = 0) -> pd.DataFrame:
     12
     """
     two_levels(space, "plackett_burman")
-    return design_from_coded(space, with_centres(pydoe.pbdesign(space.d), centre), "plackett_burman")
+    sizes = itertools.count(4 * (space.d // 4 + 1), 4)
+    matrix = next(found for found in map(hadamard, sizes) if found is not None)
+    # The first column is 1 in every run: the mean, to which all others are orthogonal.
+    return design_from_coded(space, with_centres(matrix[:, 1 : space.d + 1], centre), "plackett_burman")
 
 
 def _counts(space: Space, levels: Levels) -> list[int]:
@@ -210,6 +220,17 @@ def _counts(space: Space, levels: Levels) -> list[int]:
 
 def _by_level(space: Space, rows: NDArray[np.int64], counts: list[int]) -> pd.DataFrame:
     """Levels 0 ... count - 1, spread from the lowest to the highest value; a single one is in the middle."""
+    steps = np.arange(max(counts))
     spread = np.array([1 if count == 1 else count - 1 for count in counts])
-    coded = np.where(np.array(counts) == 1, 0.0, 2 * rows / spread - 1)
-    return design_from_coded(space, coded, "factorial")
+    coded = np.where(np.array(counts) == 1, 0.0, 2 * steps[:, None] / spread - 1)
+    levels = space.from_unit(coded_to_unit(space, coded))
+    columns = {}
+    for k, (name, parameter) in enumerate(space.items()):
+        values = levels[name].to_numpy()[: counts[k]]
+        if isinstance(parameter, Integer):
+            # Levels that are even in the logarithm fall on the same small numbers: each rises above the one before, and
+            # the last stay within the bounds.
+            step = steps[: counts[k]]
+            values = np.minimum(np.maximum.accumulate(values - step), parameter.high - step[-1]) + step
+        columns[name] = values[rows[:, k]]
+    return pd.DataFrame(columns)

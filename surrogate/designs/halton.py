@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import copy
-
 import numpy as np
 import pandas as pd
 from scipy.stats import qmc
 
-from surrogate.designs._design import FloatArray, Rng, check_size, design_from_unit, first_that_hold, seeded
+from surrogate.designs._design import Rng, check_size, design_from_unit, first_that_hold, seeded
 from surrogate.designs.copula import Correlation
 from surrogate.designs.where import Where
 from surrogate.space import Space
@@ -56,10 +54,5 @@ def halton(
     n = check_size(n)
     generator, seed = seeded(rng)
     engine = qmc.Halton(space.d, scramble=True, rng=generator)
-
-    def draw(size: int) -> FloatArray:
-        # From the start each time: a condition may need more of the sequence than was drawn before.
-        return np.asarray(copy.deepcopy(engine).random(size))
-
-    u, options = first_that_hold(space, draw, n, where, correlation)
+    u, options = first_that_hold(space, lambda size: np.asarray(engine.random(size)), n, where, correlation)
     return design_from_unit(space, u, "halton", seed, options)

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import qmc
 
-from surrogate.designs._conditioned import conditioned_latin_hypercube
+from surrogate.designs._conditioned import APART, conditioned_latin_hypercube
 from surrogate.designs._design import Rng, check_size, design_from_unit, finish, open_ends, seeded
 from surrogate.designs._exchange import exchange, refine
 from surrogate.designs.copula import Correlation, correlated
@@ -21,6 +21,10 @@ __all__ = ["latin_hypercube", "maximin", "maxpro"]
 
 FloatArray = NDArray[np.float64]
 Criterion = Literal["centred", "maximin", "correlation", "ese", "discrepancy", "maxpro"]
+
+# How near to an end that is infinitely far away a point may come, in slices: about half of one, but not on a border of
+# the slices of a design that is some times as large, where rounding would decide on which side it lies.
+FARTHEST = 0.447
 
 
 def latin_hypercube(
@@ -53,7 +57,8 @@ def latin_hypercube(
         - ``"correlation"``: no correlation between parameters
     where : str or list of str, optional
         Conditions on the inputs, e.g. ``"width * height <= 2"``. The slices are then those of each parameter's
-        distribution under the condition, and filled as evenly as the condition lets them be [4]_.
+        distribution under the condition, and filled as evenly as the condition lets them be [4]_. Of the criteria
+        only ``"maximin"`` and ``"maxpro"`` can be had with it.
     correlation : mapping of (name, name) to float, or DataFrame, optional
         Correlations of the normal scores of pairs of parameters; the slices stay exact [5]_.
     effort : float
@@ -151,9 +156,11 @@ def _latin(
     if couple.told and (condition or criterion not in (None, "centred")):
         other = "where" if condition else f"criterion={criterion!r}"
         raise ValueError(f"correlation and {other} cannot be had together: each decides how the values are paired")
+    if condition is not None and criterion not in (None, *APART):
+        raise ValueError(f"where can be had with the criteria {', '.join(APART)} or none only, got {criterion!r}")
     generator, seed = seeded(rng)
     if condition is not None:
-        design = conditioned_latin_hypercube(space, n, condition, generator, spread=criterion not in (None, "centred"))
+        design = conditioned_latin_hypercube(space, n, condition, generator, criterion=criterion, effort=effort)
         return finish(space, design, sampler, seed, {**options, "where": condition.text})
     start = qmc.LatinHypercube(space.d, scramble=criterion is None, rng=generator).random(n)
     if couple.told:
@@ -189,6 +196,6 @@ def slices(space: Space, u: FloatArray) -> tuple[FloatArray, FloatArray]:
     low, high = (cell + 1e-9) / n, (cell + 1 - 1e-9) / n
     # The border of a bounded parameter is a good place for a point; the end of the normal distribution is none.
     endless = open_ends(space)
-    low[:, endless] = np.maximum(low[:, endless], 0.5 / n)
-    high[:, endless] = np.minimum(high[:, endless], 1 - 0.5 / n)
+    low[:, endless] = np.maximum(low[:, endless], FARTHEST / n)
+    high[:, endless] = np.minimum(high[:, endless], 1 - FARTHEST / n)
     return np.minimum(low, u), np.maximum(high, u)

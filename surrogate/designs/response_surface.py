@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Literal
 
 import numpy as np
@@ -13,6 +14,10 @@ from surrogate.designs._design import check_size
 from surrogate.space import Space
 
 __all__ = ["box_behnken", "central_composite"]
+
+# Parameters that are varied together in Box-Behnken designs, if not all pairs. In both every parameter occurs three
+# times; of seven each pair occurs once (the lines of the Fano plane), of six once or, the opposite ones, twice.
+TRIPLES = {d: [tuple((start + step) % d for step in (0, 1, 3)) for start in range(d)] for d in (6, 7)}
 
 
 def central_composite(
@@ -32,7 +37,9 @@ def central_composite(
         Whether the star touches the bounds and the factorial lies within, or both lie on the bounds. (A circumscribed
         design, whose star sticks out, would leave the space.)
     alpha : {"rotatable", "orthogonal"}
-        How far out an inscribed design's star is, relative to its factorial.
+        How far out an inscribed design's star is, relative to its factorial: so that the variance of a prediction
+        depends on the distance from the middle only, or so that the squares are uncorrelated with each other, which
+        depends on `centre`.
     centre : int
         Number of runs in the middle. One is enough for a simulator that always answers alike.
 
@@ -45,6 +52,8 @@ def central_composite(
     ----------
     .. [1] G. E. P. Box, K. B. Wilson, "On the experimental attainment of optimum conditions", Journal of the Royal
        Statistical Society B 13(1), 1951.
+    .. [2] G. E. P. Box, J. S. Hunter, "Multi-factor experimental designs for exploring response surfaces", Annals of
+       Mathematical Statistics 28(1), 1957.
 
     Examples
     --------
@@ -59,15 +68,25 @@ def central_composite(
         raise ValueError(f"face must be 'inscribed' or 'faced', got {face!r}")
     if alpha not in ("rotatable", "orthogonal"):
         raise ValueError(f"alpha must be 'rotatable' or 'orthogonal', got {alpha!r}")
-    kind = {"inscribed": "cci", "faced": "ccf"}[face]
-    # The library adds its runs in the middle to both parts; they are counted here instead.
-    coded = np.asarray(pydoe.ccdesign(space.d, center=(0, 0), alpha=alpha, face=kind), dtype=float)
+    corners = 2**space.d
+    star = np.kron(np.eye(space.d), [[-1.0], [1.0]])
+    coded = with_centres(np.vstack([pydoe.ff2n(space.d), star]), centre)
+    if face == "inscribed":
+        # Box and Hunter 1957: the fourth moments of a rotatable design, and uncorrelated squares.
+        far = corners**0.25 if alpha == "rotatable" else np.sqrt((np.sqrt(corners * len(coded)) - corners) / 2)
+        coded[:corners] /= max(far, 1)
+        # Two parameters without a run in the middle have a star that is nearer than the factorial.
+        coded[corners:] *= min(far, 1)
     options = {"face": face, "alpha": alpha if face == "inscribed" else None}
-    return design_from_coded(space, with_centres(coded, centre), "central_composite", options)
+    return design_from_coded(space, coded, "central_composite", options)
 
 
 def box_behnken(space: Space, *, centre: int = 1) -> pd.DataFrame:
-    """Box-Behnken design: the middles of the edges of the space, and its middle; no corners.
+    """Box-Behnken design: a few parameters at a time at their ends, the others in the middle; no corners.
+
+    Of three parameters these are the middles of the edges of the space. Which parameters go together is as published
+    [1]_ up to seven: all pairs of three to five, triples of six and seven. Of eight and more it is all pairs again; the
+    published designs, which there are of nine and more, have fewer runs.
 
     Parameters
     ----------
@@ -78,7 +97,7 @@ def box_behnken(space: Space, *, centre: int = 1) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame
+    DataFrame of shape (12, 24, 40, 48, 56 or, from eight parameters on, 2 d (d - 1); each + centre, d)
         ``attrs`` holds ``sampler``, ``seed`` (None) and ``n``.
 
     References
@@ -95,5 +114,11 @@ def box_behnken(space: Space, *, centre: int = 1) -> pd.DataFrame:
     numeric(space, "box_behnken")
     if space.d < 3:
         raise ValueError("box_behnken needs at least 3 parameters; use central_composite or factorial with levels=3")
-    coded = pydoe.bbdesign(space.d, center=check_size(centre, "centre"))
-    return design_from_coded(space, np.asarray(coded, dtype=float), "box_behnken")
+    together = TRIPLES.get(space.d) or list(itertools.combinations(range(space.d), 2))
+    coded = []
+    for block in together:
+        corners = np.asarray(pydoe.ff2n(len(block)), dtype=float)
+        rows = np.zeros((len(corners), space.d))
+        rows[:, block] = corners
+        coded.append(rows)
+    return design_from_coded(space, with_centres(np.vstack(coded), check_size(centre, "centre")), "box_behnken")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-
 import numpy as np
 import pandas as pd
 from scipy.stats import qmc
@@ -59,9 +57,8 @@ def sobol(
     engine = qmc.Sobol(space.d, scramble=True, rng=generator)
 
     def draw(size: int) -> FloatArray:
-        # From the start each time: a condition may need more of the sequence than was drawn before.
-        # Drawn to the next power of two and cut, since SciPy warns (rightly) when an unbalanced number is asked for.
-        return np.asarray(copy.deepcopy(engine).random_base2((size - 1).bit_length())[:size])
+        # To the next power of two, since SciPy warns (rightly) when an unbalanced number is asked for.
+        return np.asarray(engine.random(2 ** (size - 1).bit_length()))
 
     u, options = first_that_hold(space, draw, n, where, correlation)
     return design_from_unit(space, u, "sobol", seed, options)

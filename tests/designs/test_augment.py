@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.stats
 
 import surrogate as sg
 from surrogate.designs.lattice import generating_vector
@@ -94,6 +95,27 @@ def test_a_conditioned_design_grows_under_its_condition():
     assert (grown["x0"] + grown["x1"] < 1).all()
 
 
+@pytest.mark.parametrize("sampler", [sg.latin_hypercube, sg.lattice])
+def test_a_correlated_design_grows_correlated(sampler):
+    small = sampler(cube(3), 41, rng=0, correlation={("x0", "x1"): 0.9})
+    large = sg.augment(small, 82, rng=0)
+    assert large.attrs["correlation"] == [["x0", "x1", 0.9]]
+    found = large.iloc[41:].corr(method="spearman")
+    assert found.loc["x0", "x1"] == pytest.approx(6 / np.pi * np.arcsin(0.45), abs=0.06)
+    assert abs(found.loc["x0", "x2"]) < 0.1
+    if sampler is sg.latin_hypercube:
+        np.testing.assert_array_equal(slices(large, 123), np.tile(np.arange(123)[:, None], 3))
+
+
+def test_many_points_are_added_to_a_design_without_a_criterion_only():
+    small = sg.latin_hypercube(cube(2), 2100, rng=0)
+    large = sg.augment(small, 2100, rng=0)
+    np.testing.assert_array_equal(slices(large, 4200), np.tile(np.arange(4200)[:, None], 2))
+    small.attrs["criterion"] = "maximin"  # which takes a while to be made
+    with pytest.raises(ValueError, match="n must be at most 4000"):
+        sg.augment(small, 2100, rng=0)
+
+
 def test_what_cannot_be_augmented_says_why():
     design = sg.sobol(cube(2), 8, rng=np.random.default_rng(0))
     with pytest.raises(ValueError, match="made with a Generator"):
@@ -125,6 +147,15 @@ def test_nested_designs_lie_in_each_other():
         sg.nested(cube(2), [10, 5])
 
 
+def test_nested_designs_are_latin_hypercubes_in_a_parameter_without_ends():
+    space = sg.Space(g=sg.Real.distributed(scipy.stats.norm(0, 1)), y=sg.Real(0, 1))
+    for seed in range(10):
+        for design in sg.nested(space, [5, 10, 30], rng=seed, effort=0.1):
+            n = len(design)
+            found = np.sort(np.floor(space.to_unit(design) * n).astype(int), axis=0)
+            np.testing.assert_array_equal(found, np.tile(np.arange(n)[:, None], 2))
+
+
 def test_lattice_is_one():
     n = 21
     x = sg.lattice(cube(3), n, rng=0).to_numpy()
@@ -133,6 +164,18 @@ def test_lattice_is_one():
     assert len(steps) == n
     assert all(tuple((np.array(a) + b) % n) in steps for a in steps for b in list(steps)[:5])
     np.testing.assert_array_equal(slices(sg.lattice(cube(3), n, rng=0), n), np.tile(np.arange(n)[:, None], 3))
+
+
+@pytest.mark.parametrize(("n", "d"), [(100, 10), (101, 20), (64, 16), (1301, 550), (1, 1), (2, 1)])
+def test_no_parameter_of_a_lattice_copies_another(n, d):
+    found = generating_vector(n, d)
+    assert len(set(np.minimum(found, n - found))) == d
+    assert (np.gcd(found, n) == 1).all()
+
+
+def test_a_lattice_of_too_few_generators_is_refused():
+    with pytest.raises(ValueError, match="n=64 has only 16 different generators for 20 parameters"):
+        sg.lattice(cube(20), 64)
 
 
 def test_lattice_integrates_smooth_periodic_functions_best():

@@ -23,6 +23,20 @@ def test_factorial_has_every_combination_once():
     assert len(sg.factorial(space, {"x": 3}, where="x < 0.5 and kind != 'b'")) == 8
 
 
+@pytest.mark.parametrize(
+    ("parameter", "levels", "expected"),
+    [
+        (sg.Integer(1, 10, log=True), 10, range(1, 11)),
+        (sg.Integer(1, 10, log=True), 7, [1, 2, 3, 4, 5, 7, 10]),
+        (sg.Integer(1, 1000, log=True), 4, [1, 10, 100, 1000]),
+        (sg.Integer(1, 9), 5, [1, 3, 5, 7, 9]),
+        (sg.Integer(1, 10, log=True), 1, [3]),
+    ],
+)
+def test_levels_of_whole_numbers_are_distinct(parameter, levels, expected):
+    assert sg.factorial(sg.Space(n=parameter), levels)["n"].tolist() == list(expected)
+
+
 @pytest.mark.parametrize("make", [sg.plackett_burman, sg.fractional_factorial])
 @pytest.mark.parametrize("d", [3, 7, 11])
 def test_two_level_designs_are_balanced_and_orthogonal(make, d):
@@ -30,6 +44,16 @@ def test_two_level_designs_are_balanced_and_orthogonal(make, d):
     assert set(np.unique(x)) == {-1.0, 1.0}
     np.testing.assert_allclose(x.T @ x, len(x) * np.eye(d), atol=1e-12)
     np.testing.assert_allclose(x.sum(axis=0), 0, atol=1e-12)
+
+
+def test_plackett_burman_of_any_number_of_parameters_is_orthogonal():
+    for d in range(1, 100):
+        x = sg.plackett_burman(cube(d)).to_numpy()
+        # The next multiple of four; of the orders up to 100, 92 has no matrix of Paley's kind.
+        assert len(x) == (4 * (d // 4 + 1) if not 88 <= d < 92 else 96)
+        np.testing.assert_array_equal(np.abs(x), 1.0)
+        np.testing.assert_array_equal(x.T @ x, len(x) * np.eye(d))
+        np.testing.assert_array_equal(x.sum(axis=0), 0)
 
 
 def test_sizes_of_textbook_designs():
@@ -60,9 +84,34 @@ def test_central_composite_is_rotatable():
     np.testing.assert_allclose(factorial, 8**-0.25)
 
 
+@pytest.mark.parametrize("d", [2, 3, 4, 5])
+@pytest.mark.parametrize("centre", [0, 1, 4])
+def test_orthogonal_central_composite_has_uncorrelated_squares(d, centre):
+    x = sg.central_composite(cube(d), alpha="orthogonal", centre=centre).to_numpy()
+    assert len(x) == 2**d + 2 * d + centre
+    assert np.abs(x).max() == 1.0
+    np.testing.assert_allclose(np.corrcoef(x.T**2), np.eye(d), atol=1e-12)
+
+
 def test_box_behnken_has_no_corners():
     x = sg.box_behnken(cube(4)).to_numpy()
     assert (np.abs(x).sum(axis=1) <= 2).all()
+
+
+@pytest.mark.parametrize(("d", "runs"), [(3, 12), (4, 24), (5, 40), (6, 48), (7, 56), (8, 112)])
+def test_box_behnken_has_the_published_runs(d, runs):
+    # Box and Behnken (1960), table 1, without the runs in the middle; of 8 they have none.
+    x = sg.box_behnken(cube(d)).to_numpy()
+    assert len(np.unique(x, axis=0)) == len(x) == runs + 1
+    np.testing.assert_array_equal(x.T @ x, (x**2).sum(axis=0)[0] * np.eye(d))
+    assert set(np.count_nonzero(x, axis=1)) == {0, 3 if d in (6, 7) else 2}
+
+
+@pytest.mark.parametrize("d", [4, 7])
+def test_box_behnken_is_rotatable(d):
+    squares = sg.box_behnken(cube(d)).to_numpy() ** 2
+    moments = squares.T @ squares
+    np.testing.assert_array_equal(moments, moments[0, 1] * (1 + 2 * np.eye(d)))
 
 
 def test_levels_of_other_types():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -29,10 +31,39 @@ FRAME = pd.DataFrame({"x": [0.5, 1.0, 2.0], "n": [1, 3, 5], "kind": ["a", "b", "
         ("-x < -1", [False, False, True]),
         (["x > 0.6", "n < 5"], [False, True, False]),
         ("1 < 2", [True, True, True]),
+        ("not (sqrt(x - 1) < 0.5)", [False, False, True]),  # what cannot be computed is not met by "not" either
+        ("log(x - 1.5) != 7", [False, False, True]),
+        ("(sqrt(x - 1) >= 0) == (n < 3)", [False, False, False]),
+        ("x <= 1 or sqrt(x - 1) > 0.5", [True, True, True]),
+        ("not (x > 1 and sqrt(x - 1) < 9)", [True, True, False]),
     ],
 )
 def test_meaning(text, expected):
     assert check_where(text, SPACE)(FRAME).tolist() == expected
+
+
+LEVELS = sg.Space(speed=sg.Ordinal(["low", "mid", "high"]), grade=sg.Ordinal([3, 2, 1]), size=sg.Ordinal([1, 10, 100]))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("speed >= 'mid'", [False, True, True]),
+        ("'high' > speed", [True, True, False]),
+        ("'low' < speed < 'high'", [False, True, False]),
+        ("speed != 'mid'", [True, False, True]),
+        ("grade >= 2", [False, True, True]),  # from the lowest, 3, to the highest, 1
+        ("size > 5", [False, True, True]),  # rising numbers are numbers, of which not all are levels
+    ],
+)
+def test_ordinals_are_compared_in_their_own_order(text, expected):
+    rows = pd.DataFrame({"speed": ["low", "mid", "high"], "grade": [3, 2, 1], "size": [1, 10, 100]})
+    assert check_where(text, LEVELS)(rows).tolist() == expected
+
+
+def test_a_level_that_is_none_is_told():
+    with pytest.raises(sg.ConditionError, match="is none of the levels"):
+        check_where("speed >= 'fast'", LEVELS)
 
 
 @pytest.mark.parametrize(
@@ -78,6 +109,18 @@ def test_a_condition_that_nothing_meets_ends_with_an_error():
         sg.sobol(SPACE, 4, rng=0, where="x > 3")
 
 
+@pytest.mark.parametrize("sampler", [sg.latin_hypercube, sg.sobol, sg.halton])
+@pytest.mark.parametrize("text", ["x0 > 2", "x0 + x1 < 0.02"])  # none, and one in 5000, of which too many are wanted
+def test_a_rare_condition_is_refused_before_it_fills_the_memory(sampler, text):
+    space = sg.Space({f"x{k}": sg.Real(0, 1) for k in range(8)})
+    tracemalloc.start()
+    with pytest.raises(sg.ConditionError, match="too few to go on"):
+        sampler(space, 80_000, rng=0, where=text)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**27
+
+
 def test_conditioned_sequence_is_the_sequences_own_points():
     space = sg.Space(x=sg.Real(0, 1), y=sg.Real(0, 1))
     everything = sg.sobol(space, 64, rng=3)
@@ -100,3 +143,17 @@ def test_conditioned_latin_hypercube_fills_the_slices_of_the_conditional_margins
         assert sg.design_quality(design, space)["minimum_distance"].item() > 1.5 * (
             sg.design_quality(random, space)["minimum_distance"].item()
         )
+
+
+def test_criteria_and_effort_count_under_a_condition():
+    space = sg.Space({f"x{k}": sg.Real(0, 1) for k in range(3)})
+    condition = "x0 + x1 + x2 <= 1.5"
+    tables = [
+        sg.design_quality({s.__name__: s(space, 20, rng=seed, where=condition) for s in (sg.maximin, sg.maxpro)}, space)
+        for seed in range(5)
+    ]
+    means = sum(table[["minimum_distance", "maxpro"]] for table in tables) / len(tables)
+    assert means["minimum_distance"].idxmax() == "maximin"
+    assert means["maxpro"].idxmin() == "maxpro"
+    short = sg.maximin(space, 20, rng=0, where=condition, effort=0.05)
+    assert sg.design_quality(short, space)["minimum_distance"].item() < means.loc["maximin", "minimum_distance"]
