@@ -221,6 +221,18 @@ CURVE = sg.Series("curve", at=TIMES)
         (sg.CSVParser(9), "a,b\n1,2\n", "y", "has 2 columns, there is no column 9"),
         (sg.CSVParser("a"), "", "y", "out.txt cannot be read as a table"),
         (sg.CSVParser("b"), "a,b\n1,2\n3,\n", "y", "'' in out.txt is not a number"),
+        # A separator at the end of the rows is no column; a name at their beginning, as R writes it, is none either.
+        (sg.CSVParser("lift"), "time,lift,drag\n0,1.5,0.1,\n1,2.5,0.2,\n", "y", 2.5),
+        (sg.CSVParser("b"), "a,b\n1,2,,\n3,4,,\n", "y", 4.0),
+        (sg.CSVParser("lift"), '"time","lift"\n"1",0,1.5\n"2",1,2.5\n', "y", 2.5),
+        (
+            sg.CSVParser("time", separator=None),
+            "# time lift\n0 1.5\n1 2.5\n",
+            "y",
+            "row 0 of the table in out.txt has",
+        ),
+        (sg.CSVParser("a", separator=None), "a b\n1 2\n3\n", "y", "row 1 of the table in out.txt has fewer cells"),
+        (sg.CSVParser(0, separator=None, header=False), "1 2\n3\n", "y", 3.0),
         (sg.CSVParser("v"), "v\n1\n2\n4\n", CURVE, [1, 2, 4]),
         (sg.CSVParser("v", along="t"), "t,v\n0,0\n0.5,1\n3,6\n", CURVE, [0, 2, 4]),
         # A step: of two values at one time the later holds.
