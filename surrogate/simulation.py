@@ -231,6 +231,8 @@ class Simulator(Protocol):
 class FunctionSimulator:
     """A Python function as a simulator; made by :func:`simulator`. Calling it calls the function.
 
+    ``function_source`` is the function's text, empty if it is not known.
+
     Examples
     --------
     >>> from surrogate.space import Real
@@ -270,6 +272,7 @@ class FunctionSimulator:
             raise ValueError(f"simulator {self.name!r}: batch must be a number of points, 0 for none, got {batch!r}")
         self.batch = batch
         self.stochastic = self._check_signature()
+        self.function_source = _source_of(function)
         for attribute in ("__module__", "__qualname__", "__doc__"):
             setattr(self, attribute, getattr(function, attribute, None))
         self.__wrapped__ = function
@@ -317,6 +320,14 @@ class FunctionSimulator:
             if found is self:
                 return _resolve, (module, qualname)
         return super().__reduce__()
+
+
+def _source_of(function: Callable[..., Any]) -> str:
+    # When the simulator is made: later, its file may have been edited while the old function goes on running.
+    try:
+        return inspect.getsource(function)
+    except (OSError, TypeError):
+        return ""
 
 
 def _checked_levels(name: str, levels: Mapping[int, float] | None) -> dict[int, float]:
@@ -520,16 +531,19 @@ def _module_from_file(path: str) -> ModuleType:
     file = Path(path).expanduser().resolve()
     if not file.is_file():
         raise SimulatorNotFoundError(f"there is no file {path}")
-    name = f"{_FILE_PREFIX}{file.stem}_{hashlib.sha256(str(file).encode()).hexdigest()[:8]}"
+    content = file.read_bytes()
+    # A file that was edited is another module: who loads it again asks for the new one.
+    name = f"{_FILE_PREFIX}{file.stem}_{hashlib.sha256(bytes(file) + content).hexdigest()[:16]}"
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, file)
-    if spec is None or spec.loader is None:
+    if spec is None:
         raise SimulatorNotFoundError(f"{path} cannot be read as a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        # Not by the loader: it takes compiled code for that of a file that was edited within the same second.
+        exec(compile(content, str(file), "exec", dont_inherit=True), module.__dict__)
     except BaseException:
         del sys.modules[name]
         raise

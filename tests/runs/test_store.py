@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import linecache
 import pickle
 import sqlite3
 from pathlib import Path
@@ -340,7 +339,6 @@ def test_a_function_that_was_edited_is_warned_of_once(tmp_path, recwarn):
             "@sg.simulator(space=sg.Space(x=sg.Real(0, 1)), outputs=['y'])\n"
             f"def edited(x):\n{text}"
         )
-        linecache.clearcache()
         return sg.load_simulator(f"{tmp_path / 'edited.py'}:edited")
 
     def run(simulator, n):
@@ -354,3 +352,20 @@ def test_a_function_that_was_edited_is_warned_of_once(tmp_path, recwarn):
     (told,) = run(changed, 4)
     assert "raise its version (now '1')" in told
     assert run(changed, 5) == []
+
+
+def test_a_file_that_was_edited_runs_as_what_it_is_said_to_be(tmp_path):
+    def loaded(factor):
+        (tmp_path / "edited.py").write_text(
+            "import surrogate as sg\n\n\n"
+            "@sg.simulator(space=sg.Space(x=sg.Real(0, 1)), outputs=['y'])\n"
+            f"def edited(x):\n    return {{'y': {factor} * x}}\n"
+        )
+        return sg.load_simulator(f"{tmp_path / 'edited.py'}:edited")
+
+    old, new = loaded(2), loaded(3)
+    assert [simulator(x=1) for simulator in (old, new)] == [{"y": 2}, {"y": 3}]
+    # The old function goes on running where it is held, under its own source.
+    sg.run(old, [{"x": 0.5}], store=tmp_path / "runs.db", n_jobs=0)
+    with pytest.warns(UserWarning, match="the source of 'edited' has changed"):
+        sg.run(new, [{"x": 0.25}], store=tmp_path / "runs.db", n_jobs=0)
