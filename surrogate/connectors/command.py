@@ -6,7 +6,6 @@ import atexit
 import contextlib
 import glob
 import hashlib
-import inspect
 import json
 import os
 import shutil
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from surrogate.connectors.answer import PartialAnswer, gather, plain_inputs, reason
+from surrogate.connectors.fingerprint import fingerprint
 from surrogate.connectors.parsers import CommandResult, Parser, read_output
 from surrogate.connectors.template import Template
 from surrogate.errors import SimulatorError
@@ -87,14 +87,15 @@ class CommandSimulator:
     name : str, optional
         By default the program's.
     version : str, optional
-        By default a hash of command, templates, parsers and copied files (of linked ones, their sizes), so that a run
-        store refuses to mix answers to different questions. The program's own version is not known: give it yourself
-        where it matters.
+        By default a hash of command, templates, parsers with all that they hold, and copied files (of linked ones,
+        their sizes), so that a run store refuses to mix answers to different questions. The program's own version is
+        not known: give it yourself where it matters.
 
     Raises
     ------
     ValueError
-        If a placeholder is unknown or its format does not fit, if a parameter occurs nowhere, or a file is missing.
+        If a placeholder is unknown or its format does not fit, if a parameter occurs nowhere, a file is missing, or a
+        parser is a function that needs a `version`, since it holds what cannot be told apart.
 
     Notes
     -----
@@ -320,7 +321,7 @@ class CommandSimulator:
         # The program counts by its name, and fixed variables do not count: both hold paths, which differ between
         # machines that would give the same answers.
         program, *arguments = (template.text for template in self._command)
-        parsers = {str(out): _identity(parser) for out, parser in self._parsers.items()}
+        parsers = {str(out): fingerprint(parser) for out, parser in self._parsers.items()}
         described = {
             "command": [Path(program).name, *arguments],
             "files": {target: template.text for target, template in sorted(self._files.items())},
@@ -332,7 +333,7 @@ class CommandSimulator:
                 for variable, template in sorted(self._environment.items())
                 if template and template.names
             },
-            "parsers": parsers or _identity(self._parser),
+            "parsers": parsers or fingerprint(self._parser),
         }
         return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:12]
 
@@ -404,16 +405,6 @@ def _write(path: Path, text: str) -> None:
     # A second back: file times are coarse, and a program that rewrites its input at once must be seen to have done so.
     now = path.stat().st_mtime_ns
     os.utime(path, ns=(now, now - 10**9))
-
-
-def _identity(parser: Any) -> str:
-    """What a parser does, as text that is the same on every machine and version of Python."""
-    if isinstance(parser, Parser):
-        return repr(parser)
-    try:
-        return inspect.getsource(parser)
-    except (OSError, TypeError):
-        return str(getattr(parser, "__qualname__", type(parser).__qualname__))
 
 
 def _content_hash(source: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import pickle
@@ -338,6 +339,62 @@ def test_the_version_follows_everything_that_changes_answers(tmp_path):
     # Where a program lies differs between machines that give the same answers.
     at = [sg.CommandSimulator([p, "${x}"], space=SPACE, outputs={"y": sg.RegexParser("y")}) for p in ("/a/s", "/b/s")]
     assert at[0].version == at[1].version
+
+
+def scaled_by(factor, mode="mean"):
+    return lambda result: {"mean": factor, "max": 2 * factor}[mode]
+
+
+def scaled(result, factor=1.0, *, shift=0.0):
+    return factor + shift
+
+
+class Scaled:
+    def __init__(self, factor):
+        self.factor = factor
+
+    def __call__(self, result):
+        return self.factor
+
+    def read(self, result):
+        return self.factor
+
+
+def test_the_version_follows_what_a_parser_holds():
+    def with_default(factor):
+        def parser(result, factor=factor):
+            return factor
+
+        return parser
+
+    def recursive(depth):
+        return lambda result: recursive(depth - 1)(result) if depth else 1.0
+
+    make = [
+        lambda k: scaled_by(k),
+        lambda k: scaled_by(1.0, ("mean", "max")[k]),
+        lambda k: scaled_by(np.arange(2000) + k),
+        lambda k: with_default(k),
+        lambda k: functools.partial(scaled, factor=k),
+        lambda k: functools.partial(scaled_by(k), shift=1.0),
+        lambda k: Scaled(k),
+        lambda k: Scaled(k).read,
+        lambda k: recursive(k),
+        lambda k: Scaled({"a": [k, None], "b": {k}, "c": Scaled(k)}),
+    ]
+    versions = [shell("echo", {"y": parser(k)}).version for parser in make for k in (0, 1)]
+    assert len(set(versions)) == len(versions)
+    assert versions == [shell("echo", {"y": parser(k)}).version for parser in make for k in (0, 1)]
+    assert shell("echo", ["y"], parser=scaled_by(1)).version != shell("echo", ["y"], parser=scaled_by(2)).version
+
+
+def test_a_parser_that_cannot_be_told_from_another_needs_a_version():
+    namespace = {}
+    exec("def unknown(result): return 1.0", namespace)
+    for parser, why in ((scaled_by(iter("ab")), "it holds <str_"), (namespace["unknown"], "source of unknown is not")):
+        with pytest.raises(ValueError, match=f"{why}.*give version="):
+            shell("echo", {"y": parser})
+        assert shell("echo", {"y": parser}, version="1").version == "1"
 
 
 @pytest.mark.parametrize(
