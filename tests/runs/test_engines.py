@@ -65,6 +65,14 @@ def test_every_engine_gives_the_same_answers_and_statuses(kind):
         made.shutdown()
 
 
+def test_an_executor_runs_one_study_after_the_other(tmp_path):
+    # Its processes are forked while the store is open.
+    with ProcessPoolExecutor(2) as executor:
+        for n in (2, 4):
+            runs = sg.run(sims.counted, DESIGN[:n], store=tmp_path / "runs.db", executor=executor)
+            assert runs.counts["done"] == n
+
+
 class DyingExecutor(Executor):
     """Breaks with every third chunk, as a pool of processes does whose worker is killed."""
 

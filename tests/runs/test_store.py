@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import sqlite3
 from pathlib import Path
@@ -143,9 +144,37 @@ def test_a_second_writer_is_refused_and_readers_are_not(tmp_path):
         store.open_study(SIMULATOR)
         second = sg.RunStore(tmp_path / "runs.db")
         assert len(second.runs()) == 0
-        with pytest.raises(sg.StoreError, match="being written by process"):
+        with pytest.raises(sg.StoreError, match="being written by this process, through another RunStore"):
             second.open_study(SIMULATOR)
+        # By another name it is the same file.
+        (tmp_path / "linked.db").symlink_to("runs.db")
+        with pytest.raises(sg.StoreError, match=r"linked\.db is being written by this process"):
+            sg.RunStore(tmp_path / "linked.db").open_study(SIMULATOR)
     second.open_study(SIMULATOR)
+
+
+@pytest.mark.parametrize("closes", [False, True])
+def test_a_forked_process_neither_keeps_the_lock_nor_gives_it_back(tmp_path, closes):
+    store = sg.RunStore(tmp_path / "runs.db")
+    store.open_study(SIMULATOR)
+    (ours, theirs), (waits, ended) = os.pipe(), os.pipe()
+    child = os.fork()
+    if not child:
+        if closes:
+            store._database.lock.release()
+        os.write(theirs, b"1")
+        os.close(ended)
+        os.read(waits, 1)
+        os._exit(0)
+    os.read(ours, 1)
+    try:
+        with pytest.raises(sg.StoreError, match="being written by this process"):
+            sg.RunStore(tmp_path / "runs.db").open_study(SIMULATOR)
+        store.close()
+        sg.RunStore(tmp_path / "runs.db").open_study(SIMULATOR)
+    finally:
+        os.close(ended)
+        os.waitpid(child, 0)
 
 
 def test_what_is_no_store_is_named(tmp_path):
