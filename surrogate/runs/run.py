@@ -147,7 +147,6 @@ def run(
         stack.callback(bar.close)
         for outcomes in execute(engine, plan, stop=lambda: watch.interrupted):
             opened.add(plan.match(outcomes))
-            opened.keep_claims()
             done = sum(1 for outcome in outcomes if outcome.status == "done")
             bar.add(done, len(outcomes) - done)
             if on_failure == "abort" and done < len(outcomes):

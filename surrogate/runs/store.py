@@ -36,6 +36,7 @@ from surrogate.runs.tables import (
     SESSIONS,
     STUDY,
     from_cells,
+    in_parts,
     input_columns,
     runs_table,
     scalar_columns,
@@ -251,10 +252,11 @@ class RunStore:
     def statuses(self, ids: Sequence[str] | None = None) -> dict[str, str]:
         """Status by run id, of all runs or of some."""
         table, _ = self._known()
-        query = sa.select(table.c.id, table.c.status)
-        if ids is not None:
-            query = query.where(table.c.id.in_(ids))
-        return self._database.read(lambda c: {str(key): str(status) for key, status in c.execute(query)})
+        every = sa.select(table.c.id, table.c.status)
+        parts = [every] if ids is None else [every.where(table.c.id.in_(part)) for part in in_parts(ids)]
+        return self._database.read(
+            lambda c: {str(key): str(status) for query in parts for key, status in c.execute(query)}
+        )
 
     def next_number(self) -> int:
         """The number that the next new run gets; runs are numbered in the order of their designs."""
@@ -431,7 +433,7 @@ class RunStore:
         if not rows:
             return
         ids = [row["id"] for row in rows]
-        parts = [sa.select(ARRAYS).where(ARRAYS.c.run_id.in_(ids[at : at + 500])) for at in range(0, len(ids), 500)]
+        parts = [sa.select(ARRAYS).where(ARRAYS.c.run_id.in_(part)) for part in in_parts(ids)]
         arrays = source._database.read(lambda c: [dict(row) for part in parts for row in c.execute(part).mappings()])
 
         def work(connection: sa.Connection) -> None:
