@@ -27,7 +27,7 @@ from surrogate.runs.export import export
 from surrogate.runs.identity import describe_study, differences
 from surrogate.runs.outcome import Outcome, Task
 from surrogate.runs.provenance import describe_session
-from surrogate.runs.records import BOOK, Runs
+from surrogate.runs.records import Runs, book_columns
 from surrogate.runs.tables import (
     ARRAYS,
     METADATA,
@@ -43,7 +43,7 @@ from surrogate.runs.tables import (
     storable,
     to_cell,
 )
-from surrogate.simulation import Output, Series, Simulator, output_from_dict
+from surrogate.simulation import Output, Series, Simulator, levels_of, output_from_dict
 from surrogate.space import Space
 
 __all__ = ["RunStore"]
@@ -170,14 +170,21 @@ class RunStore:
         StoreMismatchError
             If the store holds runs of another simulator, version, space or outputs.
         StoreError
-            If another process is writing to it.
+            If somebody else is writing to it.
+        ValueError
+            If a parameter or an output is called like another column of the runs.
         """
-        taken = [name for name in simulator.space if name in BOOK]
-        if taken:
-            raise ValueError(
-                f"simulator {simulator.name!r}: parameter {taken[0]!r} is the name of a column that every run has "
-                f"({', '.join(BOOK)}); call it otherwise"
-            )
+        book = book_columns(levels_of(simulator))
+        for kind, names, others in (
+            ("parameter", simulator.space, book),
+            ("output", simulator.outputs, [*book, *simulator.space]),
+        ):
+            taken = [str(name) for name in names if name in others]
+            if taken:
+                raise ValueError(
+                    f"simulator {simulator.name!r}: {kind} {taken[0]!r} is the name of another column that every run "
+                    f"has ({', '.join(others)}); call it otherwise"
+                )
         self._open_for_writing(describe_study(simulator, design))
 
     def _open_for_writing(self, study: Mapping[str, Any]) -> None:
@@ -468,7 +475,7 @@ class RunStore:
         """
         table, space = self._known()
         scalars = scalar_columns(self._outputs)
-        book_names = [*BOOK, *(["level"] if self._meta["levels"] else [])]
+        book_names = book_columns(self._meta["levels"])
         columns = [table.c[name] for name in ("id", *book_names, *input_columns(space), *scalars.values())]
         read = self._read_columns(sa.select(*columns).order_by(table.c.number))
         frame = {name: from_cells(p, read[column]) for (name, p), column in zip(space.items(), input_columns(space))}

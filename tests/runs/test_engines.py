@@ -259,5 +259,8 @@ def test_replicates_have_seeds_of_their_own_and_the_rows_index(tmp_path):
     assert runs.table["seed"].is_unique
     more = sg.run(sims.noisy, design, replicates=5, n_jobs=0, store=tmp_path / "runs.db")
     assert set(runs.table["seed"]) < set(more.table["seed"])
+    twice = sg.run(sims.noisy, pd.concat([design, design]), replicates=2, n_jobs=0)
+    assert twice.inputs.index.tolist() == ["a", "a", "b", "b"] * 2
+    assert twice.inputs["x"].tolist() == [0.5, 0.5, 0.25, 0.25] * 2
     with pytest.raises(ValueError, match="takes no seed"):
         sg.run(sims.counted, DESIGN, replicates=2)

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import surrogate as sg
+from surrogate.runs.export import export
 from surrogate.runs.outcome import Outcome, Task
 from surrogate.runs.plan import run_ids
 
@@ -206,9 +207,19 @@ def test_commits_survive_on_disk_in_full_synchronous_mode(tmp_path, prefix):
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
 
 
-def test_a_parameter_that_hides_a_column_of_the_runs_is_refused():
-    taken = sg.simulator(space=sg.Space(seconds=sg.Real(0, 1)), outputs=["y"], name="echo")(echo)
-    with pytest.raises(ValueError, match="parameter 'seconds' is the name of a column"):
+@pytest.mark.parametrize(
+    ("parameter", "output", "told"),
+    [
+        ("seconds", "y", "parameter 'seconds' is the name of another column"),
+        ("x", "error", "output 'error' is the name of another column"),
+        ("x", "level", "output 'level' is the name of another column"),
+        ("x", "x", r"output 'x' is the name of another column .*started, level, x\); call it otherwise"),
+    ],
+)
+def test_a_name_that_hides_a_column_of_the_runs_is_refused(parameter, output, told):
+    space = sg.Space({parameter: sg.Real(0, 1)})
+    taken = sg.simulator(space=space, outputs=[output], name="echo", levels={0: 1, 1: 2})(echo)
+    with pytest.raises(ValueError, match=told):
         sg.RunStore().open_study(taken)
 
 
@@ -321,6 +332,25 @@ def test_exported_files_hold_all_runs(tmp_path):
         store.export(tmp_path / "runs.xlsx")
 
 
+def test_values_of_several_types_and_coordinates_close_together_are_exported(tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet")
+
+    @sg.simulator(
+        space=sg.Space(fan=sg.Categorical(["off", 1]), size=sg.Ordinal([1, 2.5])),
+        outputs=[sg.Series("near", at=[1e6, 1e6 + 1]), sg.Series("far", at=[1, 1e6])],
+    )
+    def fanned(fan, size):
+        return {"near": [0, 1], "far": [2, 3]}
+
+    runs = sg.run(fanned, [{"fan": "off", "size": 1}, {"fan": 1, "size": 2.5}], n_jobs=0)
+    export(runs, tmp_path / "runs.parquet")
+    table = parquet.read_table(tmp_path / "runs.parquet")
+    assert table.column("fan").to_pylist() == ["off", "1"]
+    assert table.column("size").to_pylist() == [1.0, 2.5]
+    series = runs.to_frame(series="columns").filter(like="[")
+    assert series.columns.tolist() == ["near[1000000.0]", "near[1000001.0]", "far[1]", "far[1e+06]"]
+
+
 @settings(deadline=None, max_examples=40)
 @given(st.lists(st.tuples(st.integers(0, 9), st.booleans()), min_size=2, max_size=30))
 def test_failure_regions_have_the_best_range_of_all(pairs):
@@ -343,6 +373,18 @@ def test_failure_regions_have_the_best_range_of_all(pairs):
     every = [((n >= a) & (n <= b)) for a in range(10) for b in range(a, 10)]
     best = max((bad[inside] - bad.mean()).sum() / len(n) for inside in every)
     assert regions["wracc"][0] == pytest.approx(best)
+
+
+def test_failure_regions_follow_an_ordinals_own_order():
+    levels = ["poor", "fair", "good", "best"]
+
+    @sg.simulator(space=sg.Space(quality=sg.Ordinal(levels)), outputs=["y"])
+    def fails(quality):
+        return {"y": 0.0 if quality in ("poor", "best") else np.nan}
+
+    region = sg.run(fails, [{"quality": level} for level in levels], n_jobs=0).failure_regions().iloc[0]
+    assert region["where"] == "fair <= quality <= good"
+    assert (region["runs"], region["failures"]) == (2, 2)
 
 
 def test_long_even_series_are_described_by_their_ends():
