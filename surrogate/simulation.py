@@ -27,8 +27,10 @@ __all__ = [
     "Output",
     "Series",
     "Simulator",
+    "arguments_of",
     "available_simulators",
     "checked_answer",
+    "checked_row",
     "load_simulator",
     "simulator",
 ]
@@ -433,6 +435,35 @@ def checked_answer(outputs: Sequence[Output], answer: Any) -> dict[str, Any]:
         told = [f"missing output {name!r}" for name in missing] + [f"unknown output {name!r}" for name in unknown]
         raise ValueError("; ".join(told))
     return {str(name): name.check(answer[name]) for name in outputs}
+
+
+def arguments_of(
+    sim: Simulator, points: Sequence[Mapping[str, Any]], seeds: Sequence[int | None], level: int
+) -> dict[str, Any]:
+    """What a call takes that answers these points: arrays for a batch simulator, else the values of the only one."""
+    seed: dict[str, Any] = {}
+    if batch_of(sim):
+        inputs = {
+            name: np.array([point[name] for point in points], dtype=parameter.dtype)
+            for name, parameter in sim.space.items()
+        }
+        if is_stochastic(sim):
+            seed = {"seed": np.array(seeds, dtype=np.int64)}
+    else:
+        inputs = dict(points[0])
+        if is_stochastic(sim):
+            seed = {"seed": seeds[0]}
+    return inputs | seed | ({"level": level} if levels_of(sim) else {})
+
+
+def checked_row(sim: Simulator, answer: Any, row: int, rows: int) -> dict[str, Any]:
+    """One point's part of the answer to a call of :func:`arguments_of`, checked as by :func:`checked_answer`."""
+    if batch_of(sim) and isinstance(answer, Mapping):
+        for name, values in answer.items():
+            if len(values) != rows:
+                raise ValueError(f"output {name!r} of a batch of {rows} points has {len(values)} rows")
+        answer = {name: values[row] for name, values in answer.items()}
+    return checked_answer(sim.outputs, answer)
 
 
 def available_simulators() -> dict[str, importlib.metadata.EntryPoint]:
