@@ -111,3 +111,5 @@ def _forget_old_output() -> None:
     with contextlib.suppress(OSError):
         if os.fstat(1).st_size > MAX_PRINTED_BYTES:
             os.ftruncate(1, 0)
+            # Written on from where it was, the file would begin with a hole.
+            os.lseek(1, 0, os.SEEK_SET)
