@@ -20,6 +20,7 @@ from typing import Any, Literal
 
 from surrogate.connectors.answer import PartialAnswer, gather, plain_inputs, reason
 from surrogate.connectors.fingerprint import fingerprint
+from surrogate.connectors.group import is_killed_as_a_whole
 from surrogate.connectors.parsers import CommandResult, Parser, read_output
 from surrogate.connectors.template import Template
 from surrogate.errors import SimulatorError
@@ -435,9 +436,9 @@ def _sweep(base: Path, owner: str) -> None:
 
 def _execute(command: list[str], **how: Any) -> int:
     """Run to the end and return the exit code; an exception meanwhile, e.g. Ctrl-C, kills what was started."""
-    # A process that leads its session was made to be killed with its group, as a worker of a pool is: what it starts
-    # must stay in that group. Anywhere else a group of its own lets us kill the program with its children.
-    own_group = os.getsid(0) != os.getpid()
+    # What a pool's worker starts must stay in its group. Anywhere else a group of its own lets us kill the program with
+    # its children.
+    own_group = not is_killed_as_a_whole()
     try:
         process = subprocess.Popen(command, process_group=0 if own_group else None, **how)
     except FileNotFoundError:

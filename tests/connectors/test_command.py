@@ -520,7 +520,7 @@ def test_faults_interrupt_in_this_process_kills_the_program(tmp_path, with_sessi
         import surrogate as sg
 
         sim = sg.CommandSimulator(
-            ["sh", "-c", "{"exec " if with_session else ""}{mark}; echo ${{x}}"],
+            ["sh", "-c", "{mark}; echo ${{x}}"],
             space=sg.Space(x=sg.Real(0, 1)), outputs={{"y": sg.RegexParser("(.*)")}}, folder="runs",
         )
         sg.run(sim, [{{"x": 0.5}}], n_jobs=0)
@@ -540,7 +540,6 @@ def test_faults_interrupt_in_this_process_kills_the_program(tmp_path, with_sessi
     assert not list((tmp_path / "runs").iterdir())
 
 
-@pytest.mark.skipif(os.getsid(0) == os.getpid(), reason="the tests lead a session, as a pool's worker does")
 def test_faults_children_left_behind_are_killed_at_the_end_of_the_run():
     assert shell(f"sleep 613.{MARK} & echo y = 1")(x=0.5) == {"y": 1.0}
     assert not is_running(f"sleep 613.{MARK}")
