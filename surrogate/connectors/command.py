@@ -11,6 +11,7 @@ import os
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -66,7 +67,7 @@ class CommandSimulator:
         A function of a :class:`CommandResult` that returns all outputs as a mapping.
     files : mapping of str to (str or Path), optional
         Files to fill in, by their names in the working directory: the text itself, or the Path of a template, which is
-        read now.
+        read now. The program is made executable, and a template's mode is kept.
     stdin : str or Path, optional
         Text, or the Path of a template, for the program's standard input, which is empty otherwise.
     copy, link : sequence of paths, or mapping of name to path, optional
@@ -162,6 +163,11 @@ class CommandSimulator:
             _inside(target): Template(_text_of(source, target), f"file {target!r}", delimiters)
             for target, source in (files or {}).items()
         }
+        self._modes = {
+            _inside(target): stat.S_IMODE(source.stat().st_mode)
+            for target, source in (files or {}).items()
+            if isinstance(source, Path)
+        }
         targets = [*self._files, *self._copies, *self._links]
         twice = sorted({target for target in targets if targets.count(target) > 1})
         if twice:
@@ -170,6 +176,9 @@ class CommandSimulator:
             Template(part, f"command, part {i + 1}", delimiters)
             for i, part in enumerate([_program(command[0], targets), *map(str, command[1:])])
         ]
+        program = os.path.normpath(self._command[0].text)
+        if program in self._files:
+            self._modes[program] = self._modes.get(program, 0o644) | 0o111
         self._stdin = None if stdin is None else Template(_text_of(stdin, "stdin"), "stdin", delimiters)
         self._environment = {
             variable: None if value is None else Template(str(value), f"environment {variable!r}", delimiters)
@@ -261,6 +270,9 @@ class CommandSimulator:
             (work / target).symlink_to(source)
         for target, template in self._files.items():
             _write(work / target, template.fill(values))
+            if target in self._modes:
+                # The run may write to it, whoever may not write to the template.
+                (work / target).chmod(self._modes[target] | stat.S_IRUSR | stat.S_IWUSR)
         if self._stdin:
             _write(folder / "stdin.txt", self._stdin.fill(values))
         return {str(p.relative_to(work)): p.stat().st_mtime_ns for p in work.rglob("*") if p.is_file()}

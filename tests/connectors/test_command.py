@@ -160,6 +160,18 @@ def test_a_program_of_the_runs_own_or_beside_the_caller(tmp_path, monkeypatch):
     assert beside.name == "solver"
 
 
+def test_a_program_that_is_filled_in_can_be_started(tmp_path):
+    template = tmp_path / "template.sh"
+    template.write_text("#!/bin/sh\necho y = ${x}; stat -c %a run.sh other.sh > modes\n")
+    template.chmod(0o550)
+    outputs = {"y": sg.RegexParser(r"y = (\S+)"), "own": sg.RegexParser(r"\d+", "modes", index=0)}
+    outputs["other"] = sg.RegexParser(r"\d+", "modes", index=1)
+    for source in (template, template.read_text()):
+        files = {"run.sh": source, "other.sh": template}
+        answer = sg.CommandSimulator(["run.sh"], space=SPACE, outputs=outputs, files=files)(x=0.5)
+        assert answer == {"y": 0.5, "own": 755 if isinstance(source, str) else 751, "other": 750}
+
+
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
