@@ -253,7 +253,9 @@ class CommandSimulator:
         try:
             return checked_answer(self.outputs, whole)
         except ValueError as error:
-            return PartialAnswer(whole if isinstance(whole, Mapping) else {}, str(error))
+            good, _ = gather(self.outputs, lambda out: whole[out])
+            # Where each output is good there are others that nobody knows: then none is to be had, so that it is told.
+            return PartialAnswer(good if len(good) < len(self.outputs) else {}, str(error))
 
     def _lay_out(self, folder: Path, work: Path, values: Mapping[str, Any]) -> dict[str, int]:
         """Make the working directory; returns its files and when they had been changed last."""

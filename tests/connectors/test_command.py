@@ -285,6 +285,12 @@ def test_one_parser_for_all_outputs():
     extra = shell("echo 1", ["a"], parser=lambda result: {"a": 1.0, "c": 2.0})
     assert failure(extra)[0] == "invalid"
     assert failure(extra)[1].startswith("unknown output 'c'")
+    assert "the run's folder is" in failure(extra)[1]
+    nan = shell("echo 'mesh: bad element' >&2", ["a", "b"], parser=lambda result: {"a": 1.0, "b": np.nan})
+    assert failure(nan)[0] == "invalid"
+    for told in ("output 'b' is nan", "the run's folder is", "mesh: bad element"):
+        assert told in failure(nan)[1]
+    assert dict(nan(x=0.5)) == {"a": 1.0}
     broken = shell("echo 1", ["a"], parser=lambda result: {"a": {}["b"]})
     assert failure(broken)[0] == "invalid"
     assert failure(broken)[1].startswith("KeyError: 'b' (test_command.py, line ")
