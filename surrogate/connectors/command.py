@@ -277,7 +277,7 @@ class CommandSimulator:
                 (work / target).chmod(self._modes[target] | stat.S_IRUSR | stat.S_IWUSR)
         if self._stdin:
             _write(folder / "stdin.txt", self._stdin.fill(values))
-        return {str(p.relative_to(work)): p.stat().st_mtime_ns for p in work.rglob("*") if p.is_file()}
+        return {os.path.relpath(path, work): changed for path, changed in _changes_below(work).items()}
 
     def _keeps_failed(self, folder: Path) -> bool:
         if self.keep != "failed":
@@ -413,6 +413,23 @@ def _text_of(source: str | Path, what: str) -> str:
     if "\n" not in source and source and os.path.isfile(source):
         raise ValueError(f"{what} would hold just the text {source!r}; to read that file as a template, give a Path")
     return source
+
+
+def _changes_below(folder: Path, within: tuple[Path, ...] = ()) -> dict[str, int]:
+    """When each file of a folder was changed last (ns), by its path; also of linked folders."""
+    real = folder.resolve()
+    changes: dict[str, int] = {}
+    if real in within:  # it holds itself
+        return changes
+    # What cannot be read is no answer; and runs share what is linked, so that a file may go between two looks.
+    with contextlib.suppress(OSError):
+        for path in folder.iterdir():
+            if path.is_dir():
+                changes |= _changes_below(path, (*within, real))
+                continue
+            with contextlib.suppress(OSError):
+                changes[str(path)] = path.stat().st_mtime_ns
+    return changes
 
 
 def _write(path: Path, text: str) -> None:

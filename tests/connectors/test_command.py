@@ -491,6 +491,21 @@ def test_faults_leftovers_in_the_working_directory(tmp_path):
     assert fresh(x=0.5) == {"y": 6.0}
 
 
+def test_faults_leftovers_in_a_linked_folder(tmp_path):
+    case = tmp_path / "case"
+    case.mkdir()
+    (case / "out.txt").write_text("y = 5")
+    (case / "round").symlink_to(case)  # it holds itself
+    (case / "nowhere").symlink_to("there is none")
+    (case / "itself").symlink_to("itself")
+    outputs = {"y": sg.RegexParser(r"y = (\S+)", file="case/out.txt")}
+    for link in ([case], {"again": case, "case": case}):
+        status, error = failure(shell("true", outputs, link=link))
+        assert status == "invalid"
+        assert "the run did not write 'case/out.txt': it is the copy" in error
+    assert shell("echo y = 6 > case/out.txt", outputs, link=[case])(x=0.5) == {"y": 6.0}
+
+
 def test_faults_hang_in_a_child_is_killed_with_its_children(tmp_path):
     # The program waits for a child that waits for a grandchild.
     sim = shell(f"sh -c 'sleep 611.{MARK}; true'; echo y = 1", folder=tmp_path)
