@@ -27,8 +27,10 @@ __all__ = [
     "Output",
     "Series",
     "Simulator",
+    "arguments_of",
     "available_simulators",
     "checked_answer",
+    "checked_row",
     "load_simulator",
     "simulator",
 ]
@@ -231,6 +233,8 @@ class Simulator(Protocol):
 class FunctionSimulator:
     """A Python function as a simulator; made by :func:`simulator`. Calling it calls the function.
 
+    ``function_source`` is the function's text, empty if it is not known.
+
     Examples
     --------
     >>> from surrogate.space import Real
@@ -270,6 +274,7 @@ class FunctionSimulator:
             raise ValueError(f"simulator {self.name!r}: batch must be a number of points, 0 for none, got {batch!r}")
         self.batch = batch
         self.stochastic = self._check_signature()
+        self.function_source = _source_of(function)
         for attribute in ("__module__", "__qualname__", "__doc__"):
             setattr(self, attribute, getattr(function, attribute, None))
         self.__wrapped__ = function
@@ -317,6 +322,14 @@ class FunctionSimulator:
             if found is self:
                 return _resolve, (module, qualname)
         return super().__reduce__()
+
+
+def _source_of(function: Callable[..., Any]) -> str:
+    # When the simulator is made: later, its file may have been edited while the old function goes on running.
+    try:
+        return inspect.getsource(function)
+    except (OSError, TypeError):
+        return ""
 
 
 def _checked_levels(name: str, levels: Mapping[int, float] | None) -> dict[int, float]:
@@ -424,6 +437,35 @@ def checked_answer(outputs: Sequence[Output], answer: Any) -> dict[str, Any]:
     return {str(name): name.check(answer[name]) for name in outputs}
 
 
+def arguments_of(
+    sim: Simulator, points: Sequence[Mapping[str, Any]], seeds: Sequence[int | None], level: int
+) -> dict[str, Any]:
+    """What a call takes that answers these points: arrays for a batch simulator, else the values of the only one."""
+    seed: dict[str, Any] = {}
+    if batch_of(sim):
+        inputs = {
+            name: np.array([point[name] for point in points], dtype=parameter.dtype)
+            for name, parameter in sim.space.items()
+        }
+        if is_stochastic(sim):
+            seed = {"seed": np.array(seeds, dtype=np.int64)}
+    else:
+        inputs = dict(points[0])
+        if is_stochastic(sim):
+            seed = {"seed": seeds[0]}
+    return inputs | seed | ({"level": level} if levels_of(sim) else {})
+
+
+def checked_row(sim: Simulator, answer: Any, row: int, rows: int) -> dict[str, Any]:
+    """One point's part of the answer to a call of :func:`arguments_of`, checked as by :func:`checked_answer`."""
+    if batch_of(sim) and isinstance(answer, Mapping):
+        for name, values in answer.items():
+            if len(values) != rows:
+                raise ValueError(f"output {name!r} of a batch of {rows} points has {len(values)} rows")
+        answer = {name: values[row] for name, values in answer.items()}
+    return checked_answer(sim.outputs, answer)
+
+
 def available_simulators() -> dict[str, importlib.metadata.EntryPoint]:
     """Installed simulators by name, from the entry point group ``surrogate.simulators``.
 
@@ -520,16 +562,19 @@ def _module_from_file(path: str) -> ModuleType:
     file = Path(path).expanduser().resolve()
     if not file.is_file():
         raise SimulatorNotFoundError(f"there is no file {path}")
-    name = f"{_FILE_PREFIX}{file.stem}_{hashlib.sha256(str(file).encode()).hexdigest()[:8]}"
+    content = file.read_bytes()
+    # A file that was edited is another module: who loads it again asks for the new one.
+    name = f"{_FILE_PREFIX}{file.stem}_{hashlib.sha256(bytes(file) + content).hexdigest()[:16]}"
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, file)
-    if spec is None or spec.loader is None:
+    if spec is None:
         raise SimulatorNotFoundError(f"{path} cannot be read as a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        # Not by the loader: it takes compiled code for that of a file that was edited within the same second.
+        exec(compile(content, str(file), "exec", dont_inherit=True), module.__dict__)
     except BaseException:
         del sys.modules[name]
         raise

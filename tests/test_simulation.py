@@ -500,6 +500,16 @@ def test_a_file_that_failed_is_read_again_once_it_is_mended(tmp_path):
     assert load_simulator(f"{file}:found")(x=1) == {"y": 1}
 
 
+def test_a_file_that_was_edited_is_read_again(tmp_path):
+    file = tmp_path / "edited.py"
+    answers = []
+    for power in (2, 3):  # in one second and of one length, as compiled files are told apart
+        file.write_text(MODULE.replace('{"y": x}', f'{{"y": x**{power}}}'))
+        answers.append(load_simulator(f"{file}:found"))
+    assert [found(x=2) for found in answers] == [{"y": 4}, {"y": 8}]
+    assert load_simulator(f"{file}:found") is answers[1]
+
+
 def test_files_of_one_name_are_kept_apart(tmp_path):
     for folder, power in (("one", 1), ("two", 2)):
         (tmp_path / folder).mkdir()

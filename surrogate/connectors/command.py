@@ -6,12 +6,12 @@ import atexit
 import contextlib
 import glob
 import hashlib
-import inspect
 import json
 import os
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from surrogate.connectors.answer import PartialAnswer, gather, plain_inputs, reason
+from surrogate.connectors.fingerprint import fingerprint
+from surrogate.connectors.group import is_killed_as_a_whole
 from surrogate.connectors.parsers import CommandResult, Parser, read_output
 from surrogate.connectors.template import Template
 from surrogate.errors import SimulatorError
@@ -65,7 +67,7 @@ class CommandSimulator:
         A function of a :class:`CommandResult` that returns all outputs as a mapping.
     files : mapping of str to (str or Path), optional
         Files to fill in, by their names in the working directory: the text itself, or the Path of a template, which is
-        read now.
+        read now. The program is made executable, and a template's mode is kept.
     stdin : str or Path, optional
         Text, or the Path of a template, for the program's standard input, which is empty otherwise.
     copy, link : sequence of paths, or mapping of name to path, optional
@@ -87,14 +89,15 @@ class CommandSimulator:
     name : str, optional
         By default the program's.
     version : str, optional
-        By default a hash of command, templates, parsers and copied files (of linked ones, their sizes), so that a run
-        store refuses to mix answers to different questions. The program's own version is not known: give it yourself
-        where it matters.
+        By default a hash of command, templates, parsers with all that they hold, and copied files (of linked ones,
+        their sizes), so that a run store refuses to mix answers to different questions. The program's own version is
+        not known: give it yourself where it matters.
 
     Raises
     ------
     ValueError
-        If a placeholder is unknown or its format does not fit, if a parameter occurs nowhere, or a file is missing.
+        If a placeholder is unknown or its format does not fit, if a parameter occurs nowhere, a file is missing, or a
+        parser is a function that needs a `version`, since it holds what cannot be told apart.
 
     Notes
     -----
@@ -160,6 +163,11 @@ class CommandSimulator:
             _inside(target): Template(_text_of(source, target), f"file {target!r}", delimiters)
             for target, source in (files or {}).items()
         }
+        self._modes = {
+            _inside(target): stat.S_IMODE(source.stat().st_mode)
+            for target, source in (files or {}).items()
+            if isinstance(source, Path)
+        }
         targets = [*self._files, *self._copies, *self._links]
         twice = sorted({target for target in targets if targets.count(target) > 1})
         if twice:
@@ -168,6 +176,9 @@ class CommandSimulator:
             Template(part, f"command, part {i + 1}", delimiters)
             for i, part in enumerate([_program(command[0], targets), *map(str, command[1:])])
         ]
+        program = os.path.normpath(self._command[0].text)
+        if program in self._files:
+            self._modes[program] = self._modes.get(program, 0o644) | 0o111
         self._stdin = None if stdin is None else Template(_text_of(stdin, "stdin"), "stdin", delimiters)
         self._environment = {
             variable: None if value is None else Template(str(value), f"environment {variable!r}", delimiters)
@@ -242,7 +253,9 @@ class CommandSimulator:
         try:
             return checked_answer(self.outputs, whole)
         except ValueError as error:
-            return PartialAnswer(whole if isinstance(whole, Mapping) else {}, str(error))
+            good, _ = gather(self.outputs, lambda out: whole[out])
+            # Where each output is good there are others that nobody knows: then none is to be had, so that it is told.
+            return PartialAnswer(good if len(good) < len(self.outputs) else {}, str(error))
 
     def _lay_out(self, folder: Path, work: Path, values: Mapping[str, Any]) -> dict[str, int]:
         """Make the working directory; returns its files and when they had been changed last."""
@@ -259,9 +272,12 @@ class CommandSimulator:
             (work / target).symlink_to(source)
         for target, template in self._files.items():
             _write(work / target, template.fill(values))
+            if target in self._modes:
+                # The run may write to it, whoever may not write to the template.
+                (work / target).chmod(self._modes[target] | stat.S_IRUSR | stat.S_IWUSR)
         if self._stdin:
             _write(folder / "stdin.txt", self._stdin.fill(values))
-        return {str(p.relative_to(work)): p.stat().st_mtime_ns for p in work.rglob("*") if p.is_file()}
+        return {os.path.relpath(path, work): changed for path, changed in _changes_below(work).items()}
 
     def _keeps_failed(self, folder: Path) -> bool:
         if self.keep != "failed":
@@ -320,7 +336,7 @@ class CommandSimulator:
         # The program counts by its name, and fixed variables do not count: both hold paths, which differ between
         # machines that would give the same answers.
         program, *arguments = (template.text for template in self._command)
-        parsers = {str(out): _identity(parser) for out, parser in self._parsers.items()}
+        parsers = {str(out): fingerprint(parser) for out, parser in self._parsers.items()}
         described = {
             "command": [Path(program).name, *arguments],
             "files": {target: template.text for target, template in sorted(self._files.items())},
@@ -332,7 +348,7 @@ class CommandSimulator:
                 for variable, template in sorted(self._environment.items())
                 if template and template.names
             },
-            "parsers": parsers or _identity(self._parser),
+            "parsers": parsers or fingerprint(self._parser),
         }
         return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:12]
 
@@ -399,21 +415,28 @@ def _text_of(source: str | Path, what: str) -> str:
     return source
 
 
+def _changes_below(folder: Path, within: tuple[Path, ...] = ()) -> dict[str, int]:
+    """When each file of a folder was changed last (ns), by its path; also of linked folders."""
+    real = folder.resolve()
+    changes: dict[str, int] = {}
+    if real in within:  # it holds itself
+        return changes
+    # What cannot be read is no answer; and runs share what is linked, so that a file may go between two looks.
+    with contextlib.suppress(OSError):
+        for path in folder.iterdir():
+            if path.is_dir():
+                changes |= _changes_below(path, (*within, real))
+                continue
+            with contextlib.suppress(OSError):
+                changes[str(path)] = path.stat().st_mtime_ns
+    return changes
+
+
 def _write(path: Path, text: str) -> None:
     path.write_bytes(text.encode("utf-8", "surrogateescape"))
     # A second back: file times are coarse, and a program that rewrites its input at once must be seen to have done so.
     now = path.stat().st_mtime_ns
     os.utime(path, ns=(now, now - 10**9))
-
-
-def _identity(parser: Any) -> str:
-    """What a parser does, as text that is the same on every machine and version of Python."""
-    if isinstance(parser, Parser):
-        return repr(parser)
-    try:
-        return inspect.getsource(parser)
-    except (OSError, TypeError):
-        return str(getattr(parser, "__qualname__", type(parser).__qualname__))
 
 
 def _content_hash(source: Path) -> str:
@@ -444,9 +467,9 @@ def _sweep(base: Path, owner: str) -> None:
 
 def _execute(command: list[str], **how: Any) -> int:
     """Run to the end and return the exit code; an exception meanwhile, e.g. Ctrl-C, kills what was started."""
-    # A process that leads its session was made to be killed with its group, as a worker of a pool is: what it starts
-    # must stay in that group. Anywhere else a group of its own lets us kill the program with its children.
-    own_group = os.getsid(0) != os.getpid()
+    # What a pool's worker starts must stay in its group. Anywhere else a group of its own lets us kill the program with
+    # its children.
+    own_group = not is_killed_as_a_whole()
     try:
         process = subprocess.Popen(command, process_group=0 if own_group else None, **how)
     except FileNotFoundError:

@@ -195,7 +195,7 @@ class CSVParser(Parser):
     separator : str, optional
         None is any white space.
     header : bool
-        Whether the first row holds headings.
+        Whether the first row holds headings. Rows may then begin with a name that has none.
     skip : int
         How many lines come before the table.
     comment : str, optional
@@ -230,19 +230,35 @@ class CSVParser(Parser):
     def _table(self, result: CommandResult) -> pd.DataFrame:
         path = result.path(self.file)
         try:
-            table = pd.read_csv(
-                path,
-                sep=r"\s+" if self.separator is None else self.separator,
-                header=0 if self.header else None,
-                skiprows=self.skip,
-                comment=self.comment,
-                dtype=str,
-                keep_default_na=False,
-                encoding_errors="replace",
-            )
+            table = self._frame(path)
+            # Rows with a cell more than the heading begin with a name, as R writes them, unless that cell is just what
+            # a separator at the row's end leaves.
+            if not isinstance(table.index, pd.RangeIndex) and _is_blank(table.iloc[:, -1]).all():
+                table = self._frame(path, index_col=False, usecols=range(table.shape[1]))
         except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
             raise SimulatorError(f"{_called(self.file)} cannot be read as a table: {str(error).strip()}") from None
+        # White space leaves no cell empty: there are too few, and nobody knows which one is missing.
+        if self.header and self.separator is None and table.shape[1] and _is_blank(table.iloc[:, -1]).any():
+            row = int(np.argmax(_is_blank(table.iloc[:, -1])))
+            raise SimulatorError(
+                f"row {row} of the table in {_called(self.file)} has fewer cells than its heading, "
+                f"{list(table.columns)}; to read it by positions, skip the heading and set header=False"
+            )
         table.columns = [str(name).strip() for name in table.columns]
+        return table
+
+    def _frame(self, path: Path, **options: Any) -> pd.DataFrame:
+        table: pd.DataFrame = pd.read_csv(
+            path,
+            sep=r"\s+" if self.separator is None else self.separator,
+            header=0 if self.header else None,
+            skiprows=self.skip,
+            comment=self.comment,
+            dtype=str,
+            keep_default_na=False,
+            encoding_errors="replace",
+            **options,
+        )
         return table
 
     def _cells(self, table: pd.DataFrame, column: str | int) -> pd.Series:
@@ -265,6 +281,10 @@ class CSVParser(Parser):
 def read_output(parser: Parser | Callable[[CommandResult], Any], result: CommandResult, output: Output) -> Any:
     """The output's value by either kind of parser."""
     return parser.read(result, output) if isinstance(parser, Parser) else parser(result)
+
+
+def _is_blank(cells: pd.Series) -> NDArray[np.bool_]:
+    return np.asarray(cells.str.strip() == "")
 
 
 def _called(file: str | None) -> str:

@@ -17,7 +17,7 @@ import numpy as np
 
 from surrogate.connectors.umbridge import PROTOCOL_VERSION, is_number, length
 from surrogate.errors import InvalidInputError, did_you_mean
-from surrogate.simulation import Output, Series, Simulator, checked_answer, is_stochastic
+from surrogate.simulation import Output, Series, Simulator, arguments_of, checked_row, is_stochastic, levels_of
 
 __all__ = ["UMBridgeServer", "serve_umbridge"]
 
@@ -34,8 +34,8 @@ def serve_umbridge(
     """Serve simulators over UM-Bridge until the process is told to stop.
 
     Each is a model of its name, with one input vector, the parameters that are numbers in the order of the space, and
-    one output vector for each output. Other parameters, and the seed of a stochastic simulator, are taken from the
-    configuration by name; without a seed one is drawn.
+    one output vector for each output. Other parameters, the seed of a stochastic simulator and the level of one that
+    has levels are taken from the configuration by name; without a seed one is drawn, without a level it is 0.
 
     Parameters
     ----------
@@ -196,6 +196,9 @@ class _Model:
         self.simulator = simulator
         self._vector = [name for name, parameter in simulator.space.items() if is_number(parameter)]
         self._in_config = [name for name in simulator.space if name not in self._vector]
+        # What the configuration may hold beside parameters, with what it is otherwise.
+        self._options: dict[str, Any] = {"seed": None} if is_stochastic(simulator) else {}
+        self._options |= {"level": 0} if levels_of(simulator) else {}
         self.input_sizes = [len(self._vector)] if self._vector else []
         self.output_sizes = [length(out) for out in simulator.outputs]
 
@@ -217,23 +220,25 @@ class _Model:
                 allowed = self.simulator.space[name].allowed
                 raise _Refusal("InvalidInput", f"config must hold {name!r}, {allowed}: it is no number for a vector")
             values[name] = left.pop(name)
-        seed = left.pop("seed", None) if is_stochastic(self.simulator) else None
+        options = {name: left.pop(name, default) for name, default in self._options.items()}
         if left:
-            known = [*self._in_config, *(["seed"] if is_stochastic(self.simulator) else [])]
             unknown = next(iter(left))
+            known = [*self._in_config, *self._options]
             raise _Refusal("InvalidInput", f"config holds {unknown!r}; {did_you_mean(unknown, known)}")
         try:
             checked = self.simulator.space.validate([values], what="input").to_dict("records")[0]
         except InvalidInputError as error:
             raise _Refusal("InvalidInput", str(error)) from None
-        inputs = {str(name): value for name, value in checked.items()}
-        if not is_stochastic(self.simulator):
-            return inputs
+        seed, level = options.get("seed"), options.get("level", 0)
         if seed is None:
             seed = int(np.random.default_rng().integers(2**31))
-        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
             raise _Refusal("InvalidInput", f"config: seed must be a whole number, at least 0, got {seed!r}")
-        return inputs | {"seed": seed}
+        levels = list(levels_of(self.simulator)) or [0]
+        if isinstance(level, bool) or level not in levels:
+            raise _Refusal("InvalidInput", f"config: level must be one of {levels}, got {level!r}")
+        point = {str(name): value for name, value in checked.items()}
+        return arguments_of(self.simulator, [point], [seed], level)
 
     def evaluate(self, inputs: Mapping[str, Any]) -> list[list[float]]:
         try:
@@ -242,7 +247,7 @@ class _Model:
             logger.warning("model %r failed at %s", self.simulator.name, inputs, exc_info=True)
             raise _Refusal("ModelError", f"{type(error).__name__}: {error}", 500) from None
         try:
-            checked = checked_answer(self.simulator.outputs, answer)
+            checked = checked_row(self.simulator, answer, 0, 1)
         except Exception as error:
             # Never NaN: JSON has no word for it, and clients stumble over what is sent instead.
             raise _Refusal("InvalidOutput", str(error), 500) from None

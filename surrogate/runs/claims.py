@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -10,22 +12,20 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-from surrogate.runs.tables import CLAIMS
+from surrogate.errors import StoreError
+from surrogate.runs.tables import CLAIMS, in_parts
 
 __all__ = ["Claims"]
 
 # A process that has not renewed its claims for so long is taken to be dead, and others run what it had claimed.
 LEASE_SECONDS = 60.0
 
-# Rows in one statement: servers limit its parameters (PostgreSQL to 65,535).
-ROWS_A_STATEMENT = 5000
-
 # The server's clock, since those of the machines may differ. A transaction's time would stand still.
 _NOW = sa.func.extract("epoch", sa.func.clock_timestamp())
 
 
 class Claims:
-    """One process's claims on the runs of a study.
+    """One process's claims on the runs of a study, renewed by a thread from the first :meth:`take` to :meth:`release`.
 
     Parameters
     ----------
@@ -37,6 +37,8 @@ class Claims:
         self._commit = commit
         self._owner = uuid.uuid4().hex
         self._renewed = time.monotonic()
+        self._released = threading.Event()
+        self._renewing: threading.Thread | None = None
 
     def take(self, ids: Sequence[str]) -> set[str]:
         """Claim runs; those of `ids` that nobody else has claimed."""
@@ -44,8 +46,7 @@ class Claims:
         def work(connection: sa.Connection) -> set[str]:
             now = float(connection.execute(sa.select(_NOW)).scalar_one())
             taken: set[str] = set()
-            for start in range(0, len(ids), ROWS_A_STATEMENT):
-                part = ids[start : start + ROWS_A_STATEMENT]
+            for part in in_parts(ids):
                 rows = [{"run_id": key, "owner": self._owner, "expires": now + LEASE_SECONDS} for key in part]
                 insert = postgresql.insert(CLAIMS).values(rows)
                 free = sa.or_(CLAIMS.c.expires < now, CLAIMS.c.owner == self._owner)
@@ -57,7 +58,18 @@ class Claims:
                 taken.update(connection.execute(statement).scalars())
             return taken
 
-        return set(self._commit(work))
+        taken = set(self._commit(work))
+        if self._renewing is None:
+            # A thread, since a run in this process may take longer than a lease.
+            self._renewing = threading.Thread(target=self._renew, args=(self._released,), daemon=True)
+            self._renewing.start()
+        return taken
+
+    def _renew(self, released: threading.Event) -> None:
+        while not released.wait(LEASE_SECONDS / 4):
+            # A server that is away for long is told where runs are stored.
+            with contextlib.suppress(StoreError):
+                self.keep()
 
     def keep(self) -> None:
         """Renew the claims in time."""
@@ -70,10 +82,11 @@ class Claims:
     @staticmethod
     def end(connection: sa.Connection, ids: Sequence[str]) -> None:
         """Take claims back with the transaction that stores the runs."""
-        for start in range(0, len(ids), ROWS_A_STATEMENT):
-            part = ids[start : start + ROWS_A_STATEMENT]
+        for part in in_parts(ids):
             connection.execute(sa.delete(CLAIMS).where(CLAIMS.c.run_id.in_(part)))
 
     def release(self) -> None:
         """Give all claims back."""
+        self._released.set()
+        self._released, self._renewing = threading.Event(), None
         self._commit(lambda connection: connection.execute(sa.delete(CLAIMS).where(CLAIMS.c.owner == self._owner)))

@@ -138,8 +138,7 @@ class Database:
                 with connect() as connection:
                     return work(connection)
             except DBAPIError as error:
-                is_away = self.is_server and (error.connection_invalidated or isinstance(error, OperationalError))
-                if not is_away or time.monotonic() > until:
+                if not (self.is_server and _is_away(error)) or time.monotonic() > until:
                     raise self._told(error) from error
                 _log.warning("run store %s does not answer, trying again: %s", self.target, str(error.orig).strip())
             time.sleep(pause)
@@ -170,3 +169,10 @@ class Database:
         changed = {c.name: statement.excluded[c.name] for c in table.c if c.name not in (*keys, *keep)}
         condition = None if where is None else where(statement)
         return statement.on_conflict_do_update(index_elements=keys, set_=changed, where=condition)
+
+
+def _is_away(error: DBAPIError) -> bool:
+    # What the driver itself refuses, such as a statement that is too long, has neither lost the connection nor a code
+    # of the server's.
+    refused = error.statement is not None and getattr(error.orig, "sqlstate", None) is None
+    return error.connection_invalidated or (isinstance(error, OperationalError) and not refused)

@@ -9,12 +9,14 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
+import numpy as np
+
 from surrogate.errors import SurrogateError
 from surrogate.runs.outcome import Outcome, Task, evaluate_all, split_calls
 from surrogate.runs.pool import ChunkSize, Model, WorkerPool
 from surrogate.simulation import Simulator, batch_of
 
-__all__ = ["Engine", "TaskSource", "checked_jobs", "execute", "make_engine"]
+__all__ = ["Engine", "TaskSource", "checked_count", "checked_jobs", "execute", "make_engine"]
 
 # How often control returns to the caller when nothing has come in, so that it can stop.
 HEARTBEAT_SECONDS = 0.5
@@ -69,6 +71,7 @@ def make_engine(
 ) -> Engine:
     """The engine that :func:`surrogate.runs.run.run` was asked for by its arguments."""
     jobs = None if n_jobs is None else checked_jobs(n_jobs)
+    memory = None if memory is None else checked_count("memory", memory, least=1)
     if executor is not None:
         from surrogate.runs.futures import FuturesEngine
 
@@ -171,3 +174,13 @@ def checked_jobs(n_jobs: int) -> int:
     except TypeError:
         raise TypeError(f"n_jobs must be a whole number, got {n_jobs!r}") from None
     return jobs if jobs >= 0 else max(1, (os.cpu_count() or 1) + 1 + jobs)
+
+
+def checked_count(name: str, value: Any, least: int) -> int:
+    """A whole number that is not too small; also one that was written as a float, such as 2e9."""
+    is_number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+    if not is_number or not float(value).is_integer():
+        raise TypeError(f"{name} must be a whole number, got {value!r}")
+    if value < least:
+        raise ValueError(f"{name} must {'not be negative' if least == 0 else f'be at least {least}'}, got {value}")
+    return int(value)

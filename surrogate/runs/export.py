@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from surrogate.parameters import Finite
 from surrogate.runs.records import Runs
 
 __all__ = ["export"]
@@ -18,8 +21,9 @@ def export(runs: Runs, path: str | Path) -> None:
     runs : Runs
     path : str or Path
         Its suffix says the format. Parquet needs pyarrow (``pip install 'surrogate-learn[parquet]'``); there a series
-        is one column of lists, and the space, outputs, simulator and version are in the file's metadata under
-        ``surrogate``. In CSV a series is one column a value of its coordinate, ``"lift[0.5]"``.
+        is one column of lists, a parameter whose values are of several types is one of text, and the space, outputs,
+        simulator and version are in the file's metadata under ``surrogate``. In CSV a series is one column a value of
+        its coordinate, ``"lift[0.5]"``.
 
     Raises
     ------
@@ -43,7 +47,12 @@ def _write_parquet(runs: Runs, target: Path) -> None:
         raise ModuleNotFoundError(
             "Parquet files need pyarrow: pip install 'surrogate-learn[parquet]', or export to .csv"
         ) from error
-    table = pyarrow.Table.from_pandas(runs.to_frame(series="lists"), preserve_index=False)
+    frame = runs.to_frame(series="lists")
+    for name, parameter in runs.space.items():
+        # A column of a file has one type.
+        if isinstance(parameter, Finite) and not _are_of_one_type(parameter.values):
+            frame[name] = frame[name].map(str)
+    table = pyarrow.Table.from_pandas(frame, preserve_index=False)
     about = {
         "simulator": runs.simulator,
         "version": runs.version,
@@ -54,3 +63,7 @@ def _write_parquet(runs: Runs, target: Path) -> None:
     }
     metadata = {**(table.schema.metadata or {}), b"surrogate": json.dumps(about).encode()}
     pyarrow.parquet.write_table(table.replace_schema_metadata(metadata), target)
+
+
+def _are_of_one_type(values: Sequence[Any]) -> bool:
+    return len({float if type(value) is int else type(value) for value in values}) == 1

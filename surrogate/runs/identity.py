@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import inspect
 import textwrap
 import time
 from collections.abc import Mapping
@@ -34,10 +33,12 @@ def describe_study(simulator: Simulator, design: Mapping[str, Any] | None = None
 
 def source_of(simulator: Simulator) -> str:
     """A hash of what a simulator's own function does: not of its comments, nor of what it calls; empty if not known."""
-    function = getattr(simulator, "__wrapped__", None)
+    text = getattr(simulator, "function_source", "")
+    if not text:
+        return ""
     try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))  # type: ignore[arg-type]  # None is a TypeError
-    except (OSError, TypeError, SyntaxError):
+        tree = ast.parse(textwrap.dedent(text))
+    except SyntaxError:
         return ""
     made = tree.body[0]
     if isinstance(made, (ast.FunctionDef, ast.AsyncFunctionDef)):

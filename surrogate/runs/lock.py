@@ -19,6 +19,7 @@ class FileLock:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: IO[str] | None = None
+        self._process = 0
 
     @property
     def is_held(self) -> bool:
@@ -31,11 +32,13 @@ class FileLock:
         Raises
         ------
         StoreError
-            If another process holds it, or the folder cannot be written to.
+            If somebody else holds it, or the folder cannot be written to.
         """
         if self.is_held:
             return
-        beside = self._path.with_name(self._path.name + ".lock")
+        # By the file's own name: through a link it is the same store.
+        path = self._path.resolve()
+        beside = path.with_name(path.name + ".lock")
         try:
             # As a file object, so that a store that nobody holds any more gives its lock back.
             file = beside.open("a+")
@@ -47,6 +50,11 @@ class FileLock:
             file.seek(0)
             holder = file.read(200).strip() or "another process"
             file.close()
+            if holder == _this_process():
+                raise StoreError(
+                    f"run store {self._path} is being written by this process, through another RunStore; "
+                    "close that one, or use it"
+                ) from None
             raise StoreError(
                 f"run store {self._path} is being written by {holder}; wait until it ends, or use a database server "
                 "(store='postgresql+psycopg://...') for several writers"
@@ -54,13 +62,21 @@ class FileLock:
         # On a full disk the lock holds all the same; only its holder's number is missing.
         with contextlib.suppress(OSError):
             file.truncate(0)
-            file.write(f"process {os.getpid()}")
+            file.write(_this_process())
             file.flush()
-        self._file = file
+        self._file, self._process = file, os.getpid()
 
     def release(self) -> None:
         """Give the lock back."""
         if self._file is not None:
             with contextlib.suppress(OSError):
+                # Closing is not enough where a process that was forked meanwhile has the file open too; nor may that
+                # process give back what is not its own.
+                if self._process == os.getpid():
+                    fcntl.flock(self._file, fcntl.LOCK_UN)
                 self._file.close()
             self._file = None
+
+
+def _this_process() -> str:
+    return f"process {os.getpid()}"

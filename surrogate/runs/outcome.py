@@ -6,13 +6,11 @@ import itertools
 import os
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-import numpy as np
-
-from surrogate.simulation import Output, Simulator, batch_of, checked_answer, is_stochastic, levels_of
+from surrogate.simulation import Simulator, arguments_of, batch_of, checked_row
 
 __all__ = ["FAILURES", "Outcome", "Status", "Task", "evaluate", "evaluate_all", "split_calls"]
 
@@ -108,11 +106,7 @@ def evaluate(simulator: Simulator, task: Task) -> Outcome:
     """Run one task in this process; whatever the simulator does short of killing the process becomes an outcome."""
     if batch_of(simulator):
         return _evaluate_batch(simulator, [task])[0]
-    inputs = task.inputs
-    if is_stochastic(simulator):
-        inputs = inputs | {"seed": task.seed}
-    if levels_of(simulator):
-        inputs = inputs | {"level": task.level}
+    inputs = arguments_of(simulator, [task.inputs], [task.seed], task.level)
     started, clock = time.time(), time.perf_counter()
     status: Status = "done"
     outputs, error = None, ""
@@ -122,21 +116,15 @@ def evaluate(simulator: Simulator, task: Task) -> Outcome:
         status, error = "failed", describe_error(caught)
     else:
         try:
-            outputs = checked_answer(simulator.outputs, answer)
+            outputs = checked_row(simulator, answer, 0, 1)
         except Exception as caught:
             status, error = "invalid", _short(caught)
     return Outcome(task.id, status, outputs, error, started, time.perf_counter() - clock, task.attempt)
 
 
 def _evaluate_batch(simulator: Simulator, tasks: list[Task]) -> list[Outcome]:
-    space = simulator.space
-    inputs: dict[str, Any] = {
-        name: np.array([task.inputs[name] for task in tasks], dtype=space[name].dtype) for name in space
-    }
-    if is_stochastic(simulator):
-        inputs["seed"] = np.array([task.seed for task in tasks], dtype=np.int64)
-    if levels_of(simulator):
-        inputs["level"] = tasks[0].level
+    points, seeds = [task.inputs for task in tasks], [task.seed for task in tasks]
+    inputs = arguments_of(simulator, points, seeds, tasks[0].level)
     started, clock = time.time(), time.perf_counter()
     checked: list[tuple[Status, dict[str, Any] | None, str]]
     try:
@@ -144,7 +132,7 @@ def _evaluate_batch(simulator: Simulator, tasks: list[Task]) -> list[Outcome]:
     except (Exception, SystemExit) as caught:
         checked = [("failed", None, describe_error(caught))] * len(tasks)
     else:
-        checked = [_checked_row(simulator.outputs, answer, row, len(tasks)) for row in range(len(tasks))]
+        checked = [_checked(simulator, answer, row, len(tasks)) for row in range(len(tasks))]
     seconds = (time.perf_counter() - clock) / len(tasks)
     return [
         Outcome(task.id, status, outputs, error, started, seconds, task.attempt)
@@ -152,17 +140,9 @@ def _evaluate_batch(simulator: Simulator, tasks: list[Task]) -> list[Outcome]:
     ]
 
 
-def _checked_row(
-    outputs: Sequence[Output], answer: Any, row: int, rows: int
-) -> tuple[Status, dict[str, Any] | None, str]:
-    """One point's part of a batch's answer."""
+def _checked(simulator: Simulator, answer: Any, row: int, rows: int) -> tuple[Status, dict[str, Any] | None, str]:
     try:
-        if not isinstance(answer, Mapping):
-            return "done", checked_answer(outputs, answer), ""
-        for name, values in answer.items():
-            if len(values) != rows:
-                raise ValueError(f"output {name!r} of a batch of {rows} points has {len(values)} rows")
-        return "done", checked_answer(outputs, {name: values[row] for name, values in answer.items()}), ""
+        return "done", checked_row(simulator, answer, row, rows), ""
     except Exception as caught:
         return "invalid", None, _short(caught)
 

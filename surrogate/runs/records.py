@@ -11,14 +11,19 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from surrogate.errors import did_you_mean
+from surrogate.literals import said
 from surrogate.runs.outcome import FAILURES
 from surrogate.simulation import Output, Series
-from surrogate.space import Categorical, Space
+from surrogate.space import Categorical, Ordinal, Space
 
-__all__ = ["Runs"]
+__all__ = ["Runs", "book_columns"]
 
-# The bookkeeping columns of Runs.table, in order.
-BOOK = ("status", "error", "seconds", "attempt", "seed", "started")
+_BOOK = ("status", "error", "seconds", "attempt", "seed", "started")
+
+
+def book_columns(levels: Mapping[Any, float]) -> list[str]:
+    """The bookkeeping columns of :attr:`Runs.table`, in order, of a simulator that has these levels."""
+    return [*_BOOK, *(["level"] if levels else [])]
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,7 +158,7 @@ class Runs:
             else:
                 empty = np.full(len(kind.at), np.nan)
                 values = np.array([empty if row is None else row for row in rows]).reshape(len(rows), len(kind.at))
-                names = [f"{kind}[{at:g}]" for at in kind.at]
+                names = [f"{kind}[{at}]" for at in _written(kind.at)]
                 parts.append(pd.DataFrame(values, index=self.table.index, columns=names))
         return pd.concat([*parts, self.table.drop(columns=list(self.space))], axis=1)
 
@@ -223,7 +228,10 @@ class Runs:
                 inside = values.isin(chosen).to_numpy()
                 where = f"{name} in {chosen}"
             else:
-                codes, levels = pd.factorize(values, sort=True)
+                # Of an ordinal input its own order counts, not the alphabet's.
+                ranks = parameter.codes(values) if isinstance(parameter, Ordinal) else values
+                seen, codes = np.unique(ranks, return_inverse=True)
+                levels = parameter.decode(seen) if isinstance(parameter, Ordinal) else seen
                 first, last = _largest_sum(np.bincount(codes, weights=excess))
                 inside = (codes >= first) & (codes <= last)
                 where = _range_text(name, levels, first, last)
@@ -242,6 +250,12 @@ class Runs:
         return pd.DataFrame(rows, columns=columns).sort_values("wracc", ascending=False, ignore_index=True)
 
 
+def _written(numbers: NDArray[np.float64]) -> list[str]:
+    """Numbers as text: short, or with all digits if they could not be told apart otherwise."""
+    short = [f"{number:g}" for number in numbers]
+    return short if len(set(short)) == len(short) else [repr(float(number)) for number in numbers]
+
+
 def _largest_sum(gains: NDArray[Any]) -> tuple[int, int]:
     """First and last index of the contiguous part with the largest sum."""
     after = np.concatenate([[0.0], np.cumsum(gains)])
@@ -252,6 +266,6 @@ def _largest_sum(gains: NDArray[Any]) -> tuple[int, int]:
 
 
 def _range_text(name: str, levels: Any, first: int, last: int) -> str:
-    low = f"{levels[first]:.4g} <= " if first > 0 else ""
-    high = f" <= {levels[last]:.4g}" if last < len(levels) - 1 else ""
+    low = f"{said(levels[first], 4)} <= " if first > 0 else ""
+    high = f" <= {said(levels[last], 4)}" if last < len(levels) - 1 else ""
     return f"{low}{name}{high}" if low or high else f"any {name}"

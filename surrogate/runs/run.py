@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from surrogate.errors import SurrogateError
-from surrogate.runs.execute import InProcess, execute, make_engine
+from surrogate.runs.execute import InProcess, checked_count, execute, make_engine
 from surrogate.runs.plan import Plan, run_ids
 from surrogate.runs.progress import Progress
 from surrogate.runs.records import Runs
@@ -116,8 +116,8 @@ def run(
         raise ValueError(f"on_failure must be 'record' or 'abort', got {on_failure!r}")
     if timeout is not None and not timeout > 0:
         raise ValueError(f"timeout must be a positive number of seconds, got {timeout!r}")
-    _check_count("retries", retries, least=0)
-    _check_count("replicates", replicates, least=1)
+    retries = checked_count("retries", retries, least=0)
+    replicates = checked_count("replicates", replicates, least=1)
     if replicates > 1 and not is_stochastic(sim):
         raise ValueError(
             f"replicates={replicates}, but simulator {sim.name!r} takes no seed: every replicate would be the same"
@@ -125,7 +125,8 @@ def run(
     points, levels = _points_and_levels(sim, design, level)
     made = {str(key): value for key, value in points.attrs.items()}
     if replicates > 1:
-        points = points.loc[points.index.repeat(replicates)]
+        # By position: labels may occur twice.
+        points = points.iloc[np.repeat(np.arange(len(points)), replicates)]
         levels = np.repeat(levels, replicates)
     ids = run_ids(sim.space, points, levels, replicates=is_stochastic(sim))
     engine = make_engine(sim, n_jobs=n_jobs, timeout=timeout, retries=retries, memory=memory, executor=executor)
@@ -147,7 +148,6 @@ def run(
         stack.callback(bar.close)
         for outcomes in execute(engine, plan, stop=lambda: watch.interrupted):
             opened.add(plan.match(outcomes))
-            opened.keep_claims()
             done = sum(1 for outcome in outcomes if outcome.status == "done")
             bar.add(done, len(outcomes) - done)
             if on_failure == "abort" and done < len(outcomes):
@@ -158,13 +158,6 @@ def run(
         runs = opened.runs(ids, points.index)
         # The store tells of the design that began it; these runs are of this one.
         return replace(runs, design=made) if made else runs
-
-
-def _check_count(name: str, value: Any, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{name} must be a whole number, got {value!r}")
-    if value < least:
-        raise ValueError(f"{name} must {'not be negative' if least == 0 else f'be at least {least}'}, got {value}")
 
 
 def _points_and_levels(sim: Simulator, design: Any, level: int | None) -> tuple[pd.DataFrame, NDArray[np.int64]]:

@@ -27,7 +27,7 @@ from surrogate.runs.export import export
 from surrogate.runs.identity import describe_study, differences
 from surrogate.runs.outcome import Outcome, Task
 from surrogate.runs.provenance import describe_session
-from surrogate.runs.records import BOOK, Runs
+from surrogate.runs.records import Runs, book_columns
 from surrogate.runs.tables import (
     ARRAYS,
     METADATA,
@@ -36,13 +36,14 @@ from surrogate.runs.tables import (
     SESSIONS,
     STUDY,
     from_cells,
+    in_parts,
     input_columns,
     runs_table,
     scalar_columns,
     storable,
     to_cell,
 )
-from surrogate.simulation import Output, Series, Simulator, output_from_dict
+from surrogate.simulation import Output, Series, Simulator, levels_of, output_from_dict
 from surrogate.space import Space
 
 __all__ = ["RunStore"]
@@ -169,14 +170,21 @@ class RunStore:
         StoreMismatchError
             If the store holds runs of another simulator, version, space or outputs.
         StoreError
-            If another process is writing to it.
+            If somebody else is writing to it.
+        ValueError
+            If a parameter or an output is called like another column of the runs.
         """
-        taken = [name for name in simulator.space if name in BOOK]
-        if taken:
-            raise ValueError(
-                f"simulator {simulator.name!r}: parameter {taken[0]!r} is the name of a column that every run has "
-                f"({', '.join(BOOK)}); call it otherwise"
-            )
+        book = book_columns(levels_of(simulator))
+        for kind, names, others in (
+            ("parameter", simulator.space, book),
+            ("output", simulator.outputs, [*book, *simulator.space]),
+        ):
+            taken = [str(name) for name in names if name in others]
+            if taken:
+                raise ValueError(
+                    f"simulator {simulator.name!r}: {kind} {taken[0]!r} is the name of another column that every run "
+                    f"has ({', '.join(others)}); call it otherwise"
+                )
         self._open_for_writing(describe_study(simulator, design))
 
     def _open_for_writing(self, study: Mapping[str, Any]) -> None:
@@ -251,10 +259,11 @@ class RunStore:
     def statuses(self, ids: Sequence[str] | None = None) -> dict[str, str]:
         """Status by run id, of all runs or of some."""
         table, _ = self._known()
-        query = sa.select(table.c.id, table.c.status)
-        if ids is not None:
-            query = query.where(table.c.id.in_(ids))
-        return self._database.read(lambda c: {str(key): str(status) for key, status in c.execute(query)})
+        every = sa.select(table.c.id, table.c.status)
+        parts = [every] if ids is None else [every.where(table.c.id.in_(part)) for part in in_parts(ids)]
+        return self._database.read(
+            lambda c: {str(key): str(status) for query in parts for key, status in c.execute(query)}
+        )
 
     def next_number(self) -> int:
         """The number that the next new run gets; runs are numbered in the order of their designs."""
@@ -431,7 +440,7 @@ class RunStore:
         if not rows:
             return
         ids = [row["id"] for row in rows]
-        parts = [sa.select(ARRAYS).where(ARRAYS.c.run_id.in_(ids[at : at + 500])) for at in range(0, len(ids), 500)]
+        parts = [sa.select(ARRAYS).where(ARRAYS.c.run_id.in_(part)) for part in in_parts(ids)]
         arrays = source._database.read(lambda c: [dict(row) for part in parts for row in c.execute(part).mappings()])
 
         def work(connection: sa.Connection) -> None:
@@ -466,7 +475,7 @@ class RunStore:
         """
         table, space = self._known()
         scalars = scalar_columns(self._outputs)
-        book_names = [*BOOK, *(["level"] if self._meta["levels"] else [])]
+        book_names = book_columns(self._meta["levels"])
         columns = [table.c[name] for name in ("id", *book_names, *input_columns(space), *scalars.values())]
         read = self._read_columns(sa.select(*columns).order_by(table.c.number))
         frame = {name: from_cells(p, read[column]) for (name, p), column in zip(space.items(), input_columns(space))}

@@ -21,6 +21,7 @@ __all__ = [
     "SESSIONS",
     "STUDY",
     "from_cells",
+    "in_parts",
     "input_columns",
     "runs_table",
     "scalar_columns",
@@ -30,6 +31,9 @@ __all__ = [
 
 # Raised when the meaning of a table changes; a newer store is refused, an older one migrated.
 SCHEMA_VERSION = 2
+
+# Rows in one statement: databases limit its parameters (PostgreSQL to 65,535, SQLite to 32,766).
+ROWS_A_STATEMENT = 5000
 
 METADATA = sa.MetaData()
 STUDY = sa.Table(
@@ -117,6 +121,11 @@ def scalar_columns(outputs: Sequence[Output]) -> dict[Output, str]:
     """Column of each scalar output."""
     scalars = [output for output in outputs if not isinstance(output, Series)]
     return dict(zip(scalars, _column_names("out", scalars), strict=True))
+
+
+def in_parts(ids: Sequence[str]) -> list[Sequence[str]]:
+    """Keys by the statements that ask for them."""
+    return [ids[start : start + ROWS_A_STATEMENT] for start in range(0, len(ids), ROWS_A_STATEMENT)]
 
 
 def storable(text: str) -> str:

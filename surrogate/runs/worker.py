@@ -17,6 +17,7 @@ import time
 from multiprocessing.connection import Connection
 from typing import Any
 
+from surrogate.connectors.group import will_be_killed_as_a_whole
 from surrogate.runs.outcome import Outcome, describe_error, evaluate_all, split_calls
 
 __all__ = ["BOARD_BYTES", "IDLE", "SENDING", "main"]
@@ -36,6 +37,7 @@ MAX_PRINTED_BYTES = 1 << 20
 
 def main(connection_fd: int, board_fd: int, memory_bytes: int) -> None:
     """Serve the parent until it hangs up."""
+    will_be_killed_as_a_whole()
     # Ctrl-C reaches the terminal's foreground group; stopping is the parent's decision.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # A segmentation fault leaves a Python traceback in what the run printed, where the parent finds it.
@@ -111,3 +113,5 @@ def _forget_old_output() -> None:
     with contextlib.suppress(OSError):
         if os.fstat(1).st_size > MAX_PRINTED_BYTES:
             os.ftruncate(1, 0)
+            # Written on from where it was, the file would begin with a hole.
+            os.lseek(1, 0, os.SEEK_SET)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import pickle
@@ -159,6 +160,18 @@ def test_a_program_of_the_runs_own_or_beside_the_caller(tmp_path, monkeypatch):
     assert beside.name == "solver"
 
 
+def test_a_program_that_is_filled_in_can_be_started(tmp_path):
+    template = tmp_path / "template.sh"
+    template.write_text("#!/bin/sh\necho y = ${x}; stat -c %a run.sh other.sh > modes\n")
+    template.chmod(0o550)
+    outputs = {"y": sg.RegexParser(r"y = (\S+)"), "own": sg.RegexParser(r"\d+", "modes", index=0)}
+    outputs["other"] = sg.RegexParser(r"\d+", "modes", index=1)
+    for source in (template, template.read_text()):
+        files = {"run.sh": source, "other.sh": template}
+        answer = sg.CommandSimulator(["run.sh"], space=SPACE, outputs=outputs, files=files)(x=0.5)
+        assert answer == {"y": 0.5, "own": 755 if isinstance(source, str) else 751, "other": 750}
+
+
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
@@ -221,6 +234,18 @@ CURVE = sg.Series("curve", at=TIMES)
         (sg.CSVParser(9), "a,b\n1,2\n", "y", "has 2 columns, there is no column 9"),
         (sg.CSVParser("a"), "", "y", "out.txt cannot be read as a table"),
         (sg.CSVParser("b"), "a,b\n1,2\n3,\n", "y", "'' in out.txt is not a number"),
+        # A separator at the end of the rows is no column; a name at their beginning, as R writes it, is none either.
+        (sg.CSVParser("lift"), "time,lift,drag\n0,1.5,0.1,\n1,2.5,0.2,\n", "y", 2.5),
+        (sg.CSVParser("b"), "a,b\n1,2,,\n3,4,,\n", "y", 4.0),
+        (sg.CSVParser("lift"), '"time","lift"\n"1",0,1.5\n"2",1,2.5\n', "y", 2.5),
+        (
+            sg.CSVParser("time", separator=None),
+            "# time lift\n0 1.5\n1 2.5\n",
+            "y",
+            "row 0 of the table in out.txt has",
+        ),
+        (sg.CSVParser("a", separator=None), "a b\n1 2\n3\n", "y", "row 1 of the table in out.txt has fewer cells"),
+        (sg.CSVParser(0, separator=None, header=False), "1 2\n3\n", "y", 3.0),
         (sg.CSVParser("v"), "v\n1\n2\n4\n", CURVE, [1, 2, 4]),
         (sg.CSVParser("v", along="t"), "t,v\n0,0\n0.5,1\n3,6\n", CURVE, [0, 2, 4]),
         # A step: of two values at one time the later holds.
@@ -260,6 +285,12 @@ def test_one_parser_for_all_outputs():
     extra = shell("echo 1", ["a"], parser=lambda result: {"a": 1.0, "c": 2.0})
     assert failure(extra)[0] == "invalid"
     assert failure(extra)[1].startswith("unknown output 'c'")
+    assert "the run's folder is" in failure(extra)[1]
+    nan = shell("echo 'mesh: bad element' >&2", ["a", "b"], parser=lambda result: {"a": 1.0, "b": np.nan})
+    assert failure(nan)[0] == "invalid"
+    for told in ("output 'b' is nan", "the run's folder is", "mesh: bad element"):
+        assert told in failure(nan)[1]
+    assert dict(nan(x=0.5)) == {"a": 1.0}
     broken = shell("echo 1", ["a"], parser=lambda result: {"a": {}["b"]})
     assert failure(broken)[0] == "invalid"
     assert failure(broken)[1].startswith("KeyError: 'b' (test_command.py, line ")
@@ -326,6 +357,62 @@ def test_the_version_follows_everything_that_changes_answers(tmp_path):
     # Where a program lies differs between machines that give the same answers.
     at = [sg.CommandSimulator([p, "${x}"], space=SPACE, outputs={"y": sg.RegexParser("y")}) for p in ("/a/s", "/b/s")]
     assert at[0].version == at[1].version
+
+
+def scaled_by(factor, mode="mean"):
+    return lambda result: {"mean": factor, "max": 2 * factor}[mode]
+
+
+def scaled(result, factor=1.0, *, shift=0.0):
+    return factor + shift
+
+
+class Scaled:
+    def __init__(self, factor):
+        self.factor = factor
+
+    def __call__(self, result):
+        return self.factor
+
+    def read(self, result):
+        return self.factor
+
+
+def test_the_version_follows_what_a_parser_holds():
+    def with_default(factor):
+        def parser(result, factor=factor):
+            return factor
+
+        return parser
+
+    def recursive(depth):
+        return lambda result: recursive(depth - 1)(result) if depth else 1.0
+
+    make = [
+        lambda k: scaled_by(k),
+        lambda k: scaled_by(1.0, ("mean", "max")[k]),
+        lambda k: scaled_by(np.arange(2000) + k),
+        lambda k: with_default(k),
+        lambda k: functools.partial(scaled, factor=k),
+        lambda k: functools.partial(scaled_by(k), shift=1.0),
+        lambda k: Scaled(k),
+        lambda k: Scaled(k).read,
+        lambda k: recursive(k),
+        lambda k: Scaled({"a": [k, None], "b": {k}, "c": Scaled(k)}),
+    ]
+    versions = [shell("echo", {"y": parser(k)}).version for parser in make for k in (0, 1)]
+    assert len(set(versions)) == len(versions)
+    assert versions == [shell("echo", {"y": parser(k)}).version for parser in make for k in (0, 1)]
+    assert shell("echo", ["y"], parser=scaled_by(1)).version != shell("echo", ["y"], parser=scaled_by(2)).version
+
+
+def test_a_parser_that_cannot_be_told_from_another_needs_a_version():
+    namespace = {}
+    exec("def unknown(result): return 1.0", namespace)
+    for parser, why in ((scaled_by(iter("ab")), "it holds <str_"), (namespace["unknown"], "source of unknown is not")):
+        with pytest.raises(ValueError, match=f"{why}.*give version="):
+            shell("echo", {"y": parser})
+        assert shell("echo", {"y": parser}, version="1").version == "1"
 
 
 @pytest.mark.parametrize(
@@ -404,6 +491,21 @@ def test_faults_leftovers_in_the_working_directory(tmp_path):
     assert fresh(x=0.5) == {"y": 6.0}
 
 
+def test_faults_leftovers_in_a_linked_folder(tmp_path):
+    case = tmp_path / "case"
+    case.mkdir()
+    (case / "out.txt").write_text("y = 5")
+    (case / "round").symlink_to(case)  # it holds itself
+    (case / "nowhere").symlink_to("there is none")
+    (case / "itself").symlink_to("itself")
+    outputs = {"y": sg.RegexParser(r"y = (\S+)", file="case/out.txt")}
+    for link in ([case], {"again": case, "case": case}):
+        status, error = failure(shell("true", outputs, link=link))
+        assert status == "invalid"
+        assert "the run did not write 'case/out.txt': it is the copy" in error
+    assert shell("echo y = 6 > case/out.txt", outputs, link=[case])(x=0.5) == {"y": 6.0}
+
+
 def test_faults_hang_in_a_child_is_killed_with_its_children(tmp_path):
     # The program waits for a child that waits for a grandchild.
     sim = shell(f"sh -c 'sleep 611.{MARK}; true'; echo y = 1", folder=tmp_path)
@@ -451,7 +553,7 @@ def test_faults_interrupt_in_this_process_kills_the_program(tmp_path, with_sessi
         import surrogate as sg
 
         sim = sg.CommandSimulator(
-            ["sh", "-c", "{"exec " if with_session else ""}{mark}; echo ${{x}}"],
+            ["sh", "-c", "{mark}; echo ${{x}}"],
             space=sg.Space(x=sg.Real(0, 1)), outputs={{"y": sg.RegexParser("(.*)")}}, folder="runs",
         )
         sg.run(sim, [{{"x": 0.5}}], n_jobs=0)
@@ -471,7 +573,6 @@ def test_faults_interrupt_in_this_process_kills_the_program(tmp_path, with_sessi
     assert not list((tmp_path / "runs").iterdir())
 
 
-@pytest.mark.skipif(os.getsid(0) == os.getpid(), reason="the tests lead a session, as a pool's worker does")
 def test_faults_children_left_behind_are_killed_at_the_end_of_the_run():
     assert shell(f"sleep 613.{MARK} & echo y = 1")(x=0.5) == {"y": 1.0}
     assert not is_running(f"sleep 613.{MARK}")

@@ -120,6 +120,38 @@ def test_seeds_reach_the_model(server):
     assert ask(server, "Evaluate", without) != ask(server, "Evaluate", without)
 
 
+def test_simulators_with_levels_and_of_batches_are_served():
+    @sg.simulator(space=sg.Space(x=sg.Real(0, 1)), outputs=["y"], levels={0: 9, 1: 1})
+    def levelled(x, level):
+        return {"y": x + level}
+
+    @sg.simulator(
+        space=sg.Space(x=sg.Real(0, 1), mode=sg.Categorical(["ok", "short"])),
+        outputs=["y", sg.Series("s", at=TIMES)],
+        batch=10,
+        levels={0: 9, 2: 1},
+    )
+    def batch(x, mode, seed, level):
+        assert x.shape == mode.shape == seed.shape == (1,)
+        rows = 1 if mode[0] == "ok" else 0
+        return {"y": (x + seed + level)[:rows], "s": np.outer(x, TIMES)}
+
+    with sg.UMBridgeServer([levelled, batch], port=0) as here:
+
+        def evaluate(name, **config):
+            return ask(here, "Evaluate", {"name": name, "input": [[0.5]], "config": config})
+
+        assert evaluate("levelled") == (200, {"output": [[0.5]]})
+        assert evaluate("levelled", level=1) == (200, {"output": [[1.5]]})
+        told = error_of(evaluate("levelled", level=2))
+        assert told == (400, "InvalidInput", "config: level must be one of [0, 1], got 2")
+        assert evaluate("batch", mode="ok", seed=3, level=2) == (200, {"output": [[5.5], [0.0, 0.5, 1.0]]})
+        assert error_of(evaluate("batch", mode="short"))[1:] == (
+            "InvalidOutput",
+            "output 'y' of a batch of 1 points has 0 rows",
+        )
+
+
 def test_faults_server_that_is_gone():
     with sg.UMBridgeServer(noisy, port=0) as running:
         url = running.url

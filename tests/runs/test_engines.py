@@ -65,6 +65,14 @@ def test_every_engine_gives_the_same_answers_and_statuses(kind):
         made.shutdown()
 
 
+def test_an_executor_runs_one_study_after_the_other(tmp_path):
+    # Its processes are forked while the store is open.
+    with ProcessPoolExecutor(2) as executor:
+        for n in (2, 4):
+            runs = sg.run(sims.counted, DESIGN[:n], store=tmp_path / "runs.db", executor=executor)
+            assert runs.counts["done"] == n
+
+
 class DyingExecutor(Executor):
     """Breaks with every third chunk, as a pool of processes does whose worker is killed."""
 
@@ -251,5 +259,8 @@ def test_replicates_have_seeds_of_their_own_and_the_rows_index(tmp_path):
     assert runs.table["seed"].is_unique
     more = sg.run(sims.noisy, design, replicates=5, n_jobs=0, store=tmp_path / "runs.db")
     assert set(runs.table["seed"]) < set(more.table["seed"])
+    twice = sg.run(sims.noisy, pd.concat([design, design]), replicates=2, n_jobs=0)
+    assert twice.inputs.index.tolist() == ["a", "a", "b", "b"] * 2
+    assert twice.inputs["x"].tolist() == [0.5, 0.5, 0.25, 0.25] * 2
     with pytest.raises(ValueError, match="takes no seed"):
         sg.run(sims.counted, DESIGN, replicates=2)

@@ -117,6 +117,19 @@ def test_a_result_of_100_megabytes_arrives_and_is_stored(tmp_path):
     assert runs.arrays["big"][0].nbytes == 100_000_000
 
 
+def test_a_crash_is_told_by_what_was_printed_last_however_much_came_before():
+    @sg.simulator(space=sg.Space(x=sg.Real(0, 1)), outputs=["y"])
+    def talkative(x):
+        if x > 0.5:
+            os.write(1, b"the cause")
+            os._exit(3)
+        os.write(1, b"a" * 2_000_000)
+        return {"y": x}
+
+    error = sg.run(talkative, [{"x": 0.1}, {"x": 0.9}], n_jobs=1).failures["error"][1]
+    assert error == "the worker process exited with code 3; it printed last:\nthe cause"
+
+
 def test_the_memory_limit_ends_the_run_only():
     runs = sg.run(sims.hungry, [{"mode": "greedy"}, {"mode": "ok"}], n_jobs=1, memory=3 * 2**30)
     assert runs.table["status"].tolist() == ["failed", "done"]

@@ -16,6 +16,7 @@ import pytest
 
 import surrogate as sg
 from surrogate.runs import claims
+from surrogate.runs.plan import run_ids
 
 from . import sims
 
@@ -80,6 +81,41 @@ def test_two_processes_share_a_study_without_running_a_point_twice(postgresql, t
     assert len(stored.sessions()) == 2
     with stored._database.engine.connect() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM claims").scalar() == 0
+
+
+def opened(url, simulator=sims.counted):
+    store = sg.RunStore(url)
+    store.open_study(simulator)
+    return store
+
+
+def test_more_runs_than_a_statement_takes_are_claimed_at_once(postgresql):
+    ids = [f"{i:024d}" for i in range(70_000)]
+    one, two = (opened(url) for url in [postgresql.new_database()] * 2)
+    assert one.claim(ids) == (ids, [])
+    assert two.claim(ids) == ([], ids)
+    one.release_claims()
+    # What the driver refuses is no server that does not answer.
+    began = time.monotonic()
+    with pytest.raises(sg.StoreError, match="number of parameters"):
+        one._database.read(lambda c: c.exec_driver_sql(f"SELECT {'%s,' * 69_999}%s", tuple(range(70_000))))
+    assert time.monotonic() - began < 10
+
+
+def test_a_run_in_this_process_that_outlasts_the_lease_stays_claimed(postgresql, monkeypatch):
+    monkeypatch.setattr(claims, "LEASE_SECONDS", 0.8)
+    url = postgresql.new_database()
+    others = []
+
+    @sg.simulator(space=sims.counted.space, outputs=["y"])
+    def slow(x, log):
+        time.sleep(2.0)
+        others.extend(opened(url, slow).claim(list(held)))
+        return {"y": x}
+
+    held = run_ids(slow.space, DESIGN[:1])
+    assert sg.run(slow, DESIGN[:1], store=url, n_jobs=0).counts["done"] == 1
+    assert others == [[], held]
 
 
 def test_faults_a_process_that_dies_leaves_its_points_to_the_others(postgresql, tmp_path, monkeypatch):

@@ -133,12 +133,20 @@ def test_a_bad_design_runs_nothing(tmp_path):
         ({"timeout": 0}, ValueError, "timeout must be a positive"),
         ({"timeout": 1, "n_jobs": 0}, ValueError, "need a worker process"),
         ({"retries": -1}, ValueError, "retries must not be negative"),
+        ({"retries": 1.5}, TypeError, "retries must be a whole number"),
+        ({"replicates": True}, TypeError, "replicates must be a whole number"),
+        ({"memory": float("inf")}, TypeError, "memory must be a whole number"),
+        ({"memory": 0}, ValueError, "memory must be at least 1"),
         ({"on_failure": "ignore"}, ValueError, "'record' or 'abort'"),
     ],
 )
 def test_bad_options_are_named(options, error, message):
     with pytest.raises(error, match=message):
         sg.run(sims.noisy, [{"x": 0.5}], **options)
+
+
+def test_a_count_may_be_written_as_a_float():
+    assert sg.run(sims.noisy, [{"x": 0.5}], memory=4e9, retries=1.0).counts["done"] == 1
 
 
 def test_progress_line_tells_counts_and_failures():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import linecache
+import os
 import pickle
 import sqlite3
 from pathlib import Path
@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import surrogate as sg
+from surrogate.runs.export import export
 from surrogate.runs.outcome import Outcome, Task
 from surrogate.runs.plan import run_ids
 
@@ -144,9 +145,37 @@ def test_a_second_writer_is_refused_and_readers_are_not(tmp_path):
         store.open_study(SIMULATOR)
         second = sg.RunStore(tmp_path / "runs.db")
         assert len(second.runs()) == 0
-        with pytest.raises(sg.StoreError, match="being written by process"):
+        with pytest.raises(sg.StoreError, match="being written by this process, through another RunStore"):
             second.open_study(SIMULATOR)
+        # By another name it is the same file.
+        (tmp_path / "linked.db").symlink_to("runs.db")
+        with pytest.raises(sg.StoreError, match=r"linked\.db is being written by this process"):
+            sg.RunStore(tmp_path / "linked.db").open_study(SIMULATOR)
     second.open_study(SIMULATOR)
+
+
+@pytest.mark.parametrize("closes", [False, True])
+def test_a_forked_process_neither_keeps_the_lock_nor_gives_it_back(tmp_path, closes):
+    store = sg.RunStore(tmp_path / "runs.db")
+    store.open_study(SIMULATOR)
+    (ours, theirs), (waits, ended) = os.pipe(), os.pipe()
+    child = os.fork()
+    if not child:
+        if closes:
+            store._database.lock.release()
+        os.write(theirs, b"1")
+        os.close(ended)
+        os.read(waits, 1)
+        os._exit(0)
+    os.read(ours, 1)
+    try:
+        with pytest.raises(sg.StoreError, match="being written by this process"):
+            sg.RunStore(tmp_path / "runs.db").open_study(SIMULATOR)
+        store.close()
+        sg.RunStore(tmp_path / "runs.db").open_study(SIMULATOR)
+    finally:
+        os.close(ended)
+        os.waitpid(child, 0)
 
 
 def test_what_is_no_store_is_named(tmp_path):
@@ -178,9 +207,19 @@ def test_commits_survive_on_disk_in_full_synchronous_mode(tmp_path, prefix):
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
 
 
-def test_a_parameter_that_hides_a_column_of_the_runs_is_refused():
-    taken = sg.simulator(space=sg.Space(seconds=sg.Real(0, 1)), outputs=["y"], name="echo")(echo)
-    with pytest.raises(ValueError, match="parameter 'seconds' is the name of a column"):
+@pytest.mark.parametrize(
+    ("parameter", "output", "told"),
+    [
+        ("seconds", "y", "parameter 'seconds' is the name of another column"),
+        ("x", "error", "output 'error' is the name of another column"),
+        ("x", "level", "output 'level' is the name of another column"),
+        ("x", "x", r"output 'x' is the name of another column .*started, level, x\); call it otherwise"),
+    ],
+)
+def test_a_name_that_hides_a_column_of_the_runs_is_refused(parameter, output, told):
+    space = sg.Space({parameter: sg.Real(0, 1)})
+    taken = sg.simulator(space=space, outputs=[output], name="echo", levels={0: 1, 1: 2})(echo)
+    with pytest.raises(ValueError, match=told):
         sg.RunStore().open_study(taken)
 
 
@@ -293,6 +332,25 @@ def test_exported_files_hold_all_runs(tmp_path):
         store.export(tmp_path / "runs.xlsx")
 
 
+def test_values_of_several_types_and_coordinates_close_together_are_exported(tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet")
+
+    @sg.simulator(
+        space=sg.Space(fan=sg.Categorical(["off", 1]), size=sg.Ordinal([1, 2.5])),
+        outputs=[sg.Series("near", at=[1e6, 1e6 + 1]), sg.Series("far", at=[1, 1e6])],
+    )
+    def fanned(fan, size):
+        return {"near": [0, 1], "far": [2, 3]}
+
+    runs = sg.run(fanned, [{"fan": "off", "size": 1}, {"fan": 1, "size": 2.5}], n_jobs=0)
+    export(runs, tmp_path / "runs.parquet")
+    table = parquet.read_table(tmp_path / "runs.parquet")
+    assert table.column("fan").to_pylist() == ["off", "1"]
+    assert table.column("size").to_pylist() == [1.0, 2.5]
+    series = runs.to_frame(series="columns").filter(like="[")
+    assert series.columns.tolist() == ["near[1000000.0]", "near[1000001.0]", "far[1]", "far[1e+06]"]
+
+
 @settings(deadline=None, max_examples=40)
 @given(st.lists(st.tuples(st.integers(0, 9), st.booleans()), min_size=2, max_size=30))
 def test_failure_regions_have_the_best_range_of_all(pairs):
@@ -315,6 +373,18 @@ def test_failure_regions_have_the_best_range_of_all(pairs):
     every = [((n >= a) & (n <= b)) for a in range(10) for b in range(a, 10)]
     best = max((bad[inside] - bad.mean()).sum() / len(n) for inside in every)
     assert regions["wracc"][0] == pytest.approx(best)
+
+
+def test_failure_regions_follow_an_ordinals_own_order():
+    levels = ["poor", "fair", "good", "best"]
+
+    @sg.simulator(space=sg.Space(quality=sg.Ordinal(levels)), outputs=["y"])
+    def fails(quality):
+        return {"y": 0.0 if quality in ("poor", "best") else np.nan}
+
+    region = sg.run(fails, [{"quality": level} for level in levels], n_jobs=0).failure_regions().iloc[0]
+    assert region["where"] == "fair <= quality <= good"
+    assert (region["runs"], region["failures"]) == (2, 2)
 
 
 def test_long_even_series_are_described_by_their_ends():
@@ -340,7 +410,6 @@ def test_a_function_that_was_edited_is_warned_of_once(tmp_path, recwarn):
             "@sg.simulator(space=sg.Space(x=sg.Real(0, 1)), outputs=['y'])\n"
             f"def edited(x):\n{text}"
         )
-        linecache.clearcache()
         return sg.load_simulator(f"{tmp_path / 'edited.py'}:edited")
 
     def run(simulator, n):
@@ -354,3 +423,20 @@ def test_a_function_that_was_edited_is_warned_of_once(tmp_path, recwarn):
     (told,) = run(changed, 4)
     assert "raise its version (now '1')" in told
     assert run(changed, 5) == []
+
+
+def test_a_file_that_was_edited_runs_as_what_it_is_said_to_be(tmp_path):
+    def loaded(factor):
+        (tmp_path / "edited.py").write_text(
+            "import surrogate as sg\n\n\n"
+            "@sg.simulator(space=sg.Space(x=sg.Real(0, 1)), outputs=['y'])\n"
+            f"def edited(x):\n    return {{'y': {factor} * x}}\n"
+        )
+        return sg.load_simulator(f"{tmp_path / 'edited.py'}:edited")
+
+    old, new = loaded(2), loaded(3)
+    assert [simulator(x=1) for simulator in (old, new)] == [{"y": 2}, {"y": 3}]
+    # The old function goes on running where it is held, under its own source.
+    sg.run(old, [{"x": 0.5}], store=tmp_path / "runs.db", n_jobs=0)
+    with pytest.warns(UserWarning, match="the source of 'edited' has changed"):
+        sg.run(new, [{"x": 0.25}], store=tmp_path / "runs.db", n_jobs=0)
