@@ -321,7 +321,6 @@ class _Loop:
             self.store.add(self.owner.pop(outcome.id).match([outcome]))
             outputs = {k: v for k, v in (outcome.outputs or {}).items() if not np.ndim(v)}
             self._told(outcome.id, outcome.status, outputs, outcome.error)
-        self.store.keep_claims()
         return outcomes
 
     def spent(self) -> float:

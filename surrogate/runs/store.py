@@ -287,11 +287,6 @@ class RunStore:
             self._database.commit(lambda connection: Claims.end(connection, sorted(ended)))
         return [key for key in ids if key in mine and key not in ended], [key for key in ids if key not in mine]
 
-    def keep_claims(self) -> None:
-        """Tell the other processes that this one is alive; to be called every few seconds."""
-        if self._claims is not None:
-            self._claims.keep()
-
     def release_claims(self) -> None:
         """Let other processes run what this one has not."""
         if self._claims is not None:
