@@ -199,10 +199,8 @@ def deterministic_means(rows: pd.DataFrame, column: str) -> pd.DataFrame:
 
 
 def runs_of_pc(areas: pd.DataFrame, area: float) -> float:
-    """How many runs Pc needs for a mean area, between the sizes that were measured; infinite if more than all."""
+    """How many runs at least Pc needs for a mean area, between the sizes that were measured; the largest if more."""
     pc = areas["Pc"].dropna()
-    if area > pc.iloc[-1]:
-        return np.inf
     return float(np.exp(np.interp(area, np.maximum.accumulate(pc), np.log(pc.index))))
 
 
@@ -225,8 +223,8 @@ def goals(rows: pd.DataFrame) -> pd.DataFrame:
         ("mean area, deterministic, N = 200", ">= 45", ours[200], ours[200] >= 45),
         ("mean area, deterministic, N = 400", ">= 45.5", ours[400], ours[400] >= 45.5),
         ("the same with true labels on the new points, N = 200", "", area.loc[200, TRUTH], None),
-        ("fewer runs than Pc for the area of N = 200, %", ">= 92", 100 * fewer[200], fewer[200] >= 0.92),
-        ("fewer runs than Pc for the area of N = 400, %", ">= 92", 100 * fewer[400], fewer[400] >= 0.92),
+        ("fewer runs than Pc for the area of N = 200, % at least", ">= 92", 100 * fewer[200], fewer[200] >= 0.92),
+        ("fewer runs than Pc for the area of N = 400, % at least", ">= 92", 100 * fewer[400], fewer[400] >= 0.92),
         ("WRAcc of the best interval over that with true labels, N = 200", ">= 0.99", interval, interval >= 0.99),
         ("WRAcc of the reported box over that with true labels, N = 200", "", box, None),
         ("consistency, N = 400", ">= 0.59", c := consistency(uniform).get("default", np.nan), c >= 0.59),
