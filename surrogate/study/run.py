@@ -73,6 +73,7 @@ def run_study(study: Study, *, rerun_failures: bool = False, progress: bool | No
     Examples
     --------
     >>> import tempfile
+    >>> from surrogate.study.file import load_study
     >>> file = Path(tempfile.mkdtemp()) / "study.toml"
     >>> _ = file.write_text("[simulator]\nuse = 'lake'\n[design]\nsampler = 'sobol'\nn = 32\n")
     >>> finished = run_study(load_study(file), progress=False)
@@ -113,6 +114,7 @@ def report_study(study: Study) -> Finished:
     Examples
     --------
     >>> import tempfile
+    >>> from surrogate.study.file import load_study
     >>> file = Path(tempfile.mkdtemp()) / "study.toml"
     >>> _ = file.write_text("[simulator]\nuse = 'lake'\n[design]\nsampler = 'sobol'\nn = 32\n")
     >>> _ = run_study(load_study(file), progress=False)

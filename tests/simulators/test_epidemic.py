@@ -52,8 +52,14 @@ def test_the_peak_of_sir_is_that_of_the_conserved_quantity(reproduction_number, 
         assert (answer["peak"], answer["peak_day"]) == (infected, 0)
     else:
         expected = infected + susceptible - (1 + np.log(threshold)) / reproduction_number
-        assert 0 < answer["peak_day"] < 365
-        assert_allclose(answer["peak"], expected, atol=1e-8)
+        # Of what hardly grows the year may end before the peak.
+        growth = (threshold - 1) / days * 365
+        if growth > 3 * np.log(1 / infected):
+            assert 0 < answer["peak_day"] < 365
+        if answer["peak_day"] < 365:
+            assert_allclose(answer["peak"], expected, atol=1e-8)
+        else:
+            assert infected < answer["peak"] < expected
     assert answer["peak"] >= answer["prevalence"].max() - 1e-12
 
 
