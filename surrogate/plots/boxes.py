@@ -60,7 +60,7 @@ def plot_trajectory(trajectory: pd.DataFrame, chosen: int | None = None, ax: Axe
     bar.set_label("restricted inputs")
     share = trajectory["density"].iloc[0]
     ax.axhline(share, color="0.5", linewidth=1, linestyle=":", zorder=0)
-    ax.text(0.01, share, "all runs", va="bottom", fontsize="small", color="0.35")
+    ax.text(0.01, share, "whole space", va="bottom", fontsize="small", color="0.35")
     if chosen is not None:
         row = trajectory.iloc[chosen]
         ax.scatter(row["coverage"], row["density"], s=120, facecolors="none", edgecolors=INTEREST, linewidths=2)
