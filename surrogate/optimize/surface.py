@@ -28,8 +28,8 @@ Kind = Literal["objective", "constraint", "success"]
 
 # On the diagonal, relative to the process variance; raised where a matrix needs more. With 1e-8 the regret on smooth
 # functions is 1.4 to 2.4 decades worse than with 1e-12. With 1e-14 it is 0.4 to 1.4 decades better on Branin,
-# Goldstein-Price and the Hartmanns, 0.1 to 0.2 worse on Rosenbrock and Ackley, and the same under constraints (medians of
-# ten and of six seeds with which it was not chosen).
+# Goldstein-Price and the Hartmanns, 0.1 to 0.2 worse on Rosenbrock and Ackley, and the same under constraints (medians
+# of ten and of six seeds with which it was not chosen).
 NUGGET = 1e-14
 # Of constraints, whose zero is sought to the last digit where an objective's minimum is flat.
 CONSTRAINT_NUGGET = 1e-13
