@@ -12,8 +12,8 @@ __all__ = ["FAMILIES", "Kernel", "Pairs"]
 
 FloatArray = NDArray[np.float64]
 
-# Numbers a block of temporaries holds: a quarter of a megabyte, so that a few of them stay in a second-level cache.
-BLOCK = 2**15
+# Numbers a block of temporaries holds: half a megabyte, small for a cache and large beside what a call costs.
+BLOCK = 2**16
 
 # Numbers of distances (128 MB) and of factors (a third-level cache) that are kept for the next evaluation.
 KEPT_DISTANCES = 2**24
@@ -22,31 +22,40 @@ KEPT_FACTORS = 2**18
 
 @dataclass(frozen=True)
 class Family:
-    """A one-dimensional correlation k(r) of the distance in length scales.
+    """A one-dimensional correlation k = P(a) g(a) of a scaled distance, with -dk / d log a = a^2 S(a) g(a).
 
-    Its functions write into their second argument and may use the third. Fresh arrays of this size cost more than the
-    arithmetic, since the system maps and clears their pages each time.
+    With g apart, k and its slope cost one exponential function and a few products.
 
     Attributes
     ----------
     rate : float
-        The functions take a = rate * r.
-    correlation : callable
-        k(a).
+        What distances in length scales are multiplied by to give a.
     decay : callable
-        -d log k / d log a.
+        Writes g(a) into its second argument.
+    correlation, slope : tuple of float
+        Coefficients of the polynomials P and S, highest power first.
     radial : bool
         Of the Euclidean distance over all inputs, instead of one factor an input.
     """
 
     rate: float
-    correlation: Callable[[FloatArray, FloatArray, FloatArray], object]
-    decay: Callable[[FloatArray, FloatArray, FloatArray], object]
+    decay: Callable[[FloatArray, FloatArray], object]
+    correlation: tuple[float, ...] = (1.0,)
+    slope: tuple[float, ...] = (1.0,)
     radial: bool = False
 
+    def log_slope(self, a: FloatArray, out: FloatArray, scratch: FloatArray) -> None:
+        """Write -d log k / d log a, over a^2, into `out`; also where k is too small to be told from zero."""
+        _polynomial(a, self.slope, out)
+        _polynomial(a, self.correlation, scratch)
+        out /= scratch
 
-def _polynomial(a: FloatArray, out: FloatArray, *coefficients: float) -> None:
-    """Horner's scheme, highest power first."""
+
+def _polynomial(a: FloatArray, coefficients: tuple[float, ...], out: FloatArray) -> None:
+    """Horner's scheme."""
+    if len(coefficients) == 1:
+        out.fill(coefficients[0])
+        return
     np.multiply(a, coefficients[0], out=out)
     for c in coefficients[1:-1]:
         out += c
@@ -54,61 +63,35 @@ def _polynomial(a: FloatArray, out: FloatArray, *coefficients: float) -> None:
     out += coefficients[-1]
 
 
-def _matern(*coefficients: float) -> Callable[[FloatArray, FloatArray, FloatArray], object]:
-    def correlation(a: FloatArray, out: FloatArray, scratch: FloatArray) -> None:
-        _polynomial(a, out, *coefficients)
-        np.negative(a, out=scratch)
-        out *= np.exp(scratch, out=scratch)
-
-    return correlation
+# They write into an array that is given. Fresh arrays of this size cost more than the arithmetic, since the system maps
+# and clears their pages each time.
+def _exponential(a: FloatArray, out: FloatArray) -> None:
+    np.negative(a, out=out)
+    np.exp(out, out=out)
 
 
-def _rational(
-    upper: tuple[float, ...], lower: tuple[float, ...]
-) -> Callable[[FloatArray, FloatArray, FloatArray], object]:
-    """a^2 times a ratio of polynomials."""
-
-    def decay(a: FloatArray, out: FloatArray, scratch: FloatArray) -> None:
-        np.multiply(a, a, out=out)
-        if len(upper) > 1:
-            _polynomial(a, scratch, *upper)
-            out *= scratch
-        _polynomial(a, scratch, *lower)
-        out /= scratch
-
-    return decay
-
-
-def _squared_exponential(a: FloatArray, out: FloatArray, scratch: FloatArray) -> None:
+def _squared_exponential(a: FloatArray, out: FloatArray) -> None:
     np.multiply(a, a, out=out)
     out *= -0.5
     np.exp(out, out=out)
 
 
-def _rational_quadratic(a: FloatArray, out: FloatArray, scratch: FloatArray) -> None:
-    _polynomial(a, out, 0.25, 0.0, 1.0)
-    out *= out
-    np.reciprocal(out, out=out)
+def _rational(a: FloatArray, out: FloatArray) -> None:
+    _polynomial(a, (0.25, 0.0, 1.0), out)
+    np.power(out, -3, out=out)
 
 
 # Rasmussen and Williams (2006), eqs. 4.9, 4.16, 4.17 and 4.19.
 FAMILIES = {
-    "matern32": Family(np.sqrt(3.0), _matern(1.0, 1.0), _rational((1.0,), (1.0, 1.0))),
-    "matern52": Family(np.sqrt(5.0), _matern(1 / 3, 1.0, 1.0), _rational((1.0, 1.0), (1.0, 3.0, 3.0))),
-    "matern72": Family(
-        np.sqrt(7.0), _matern(1 / 15, 0.4, 1.0, 1.0), _rational((1.0, 3.0, 3.0), (1.0, 6.0, 15.0, 15.0))
-    ),
-    "squared_exponential": Family(1.0, _squared_exponential, lambda a, out, scratch: np.multiply(a, a, out=out)),
+    "matern32": Family(np.sqrt(3.0), _exponential, (1.0, 1.0)),
+    "matern52": Family(np.sqrt(5.0), _exponential, (1 / 3, 1.0, 1.0), (1 / 3, 1 / 3)),
+    "matern72": Family(np.sqrt(7.0), _exponential, (1 / 15, 0.4, 1.0, 1.0), (1 / 15, 0.2, 0.2)),
+    "squared_exponential": Family(1.0, _squared_exponential),
     # With shape 2: a mixture of squared exponentials of many length scales.
-    "rational_quadratic": Family(1.0, _rational_quadratic, _rational((1.0,), (0.25, 0.0, 1.0))),
+    "rational_quadratic": Family(1.0, _rational, (0.25, 0.0, 1.0)),
     # For what varies along no single input, but along a sum of them.
-    "radial_matern52": Family(
-        np.sqrt(5.0), _matern(1 / 3, 1.0, 1.0), _rational((1.0, 1.0), (1.0, 3.0, 3.0)), radial=True
-    ),
+    "radial_matern52": Family(np.sqrt(5.0), _exponential, (1 / 3, 1.0, 1.0), (1 / 3, 1 / 3), radial=True),
 }
-
-# Keeps the ratio of a decay, of second order, to the squared distance finite where points coincide.
-SMALLEST_DISTANCE = 1e-150
 
 
 @dataclass(frozen=True)
@@ -256,28 +239,30 @@ class Factors:
 
     def __init__(self, buffers: FloatArray, d: int, pairs: int) -> None:
         views = buffers[:, : d * pairs].reshape(self.BUFFERS, d, pairs)
-        self.a, self._k, self._f, self._values, self._scratch = views
+        self.a, self._decay, self._f, self._values, self._scratch = views
 
     def fill(self, kernel: Kernel, theta: FloatArray) -> None:
         """Make everything else from the distances."""
-        self._family = FAMILIES[kernel.family]
+        self._family = family = FAMILIES[kernel.family]
         self._floor = kernel.floors(theta, len(self.a))[:, None] if kernel.has_floors else None
-        if self._family.radial:
+        if family.radial:
             np.multiply(self.a, self.a, out=self._values)
-            self._distance = np.maximum(np.sqrt(self._values.sum(axis=0)), SMALLEST_DISTANCE)
-            self._family.correlation(self._distance, self._k[0], self._scratch[0])
-            return
-        self._family.correlation(self.a, self._k, self._scratch)
-        if self._floor is None:
-            self._f = self._k
+            self._distance = np.sqrt(self._values.sum(axis=0))
+            a, decay, f = self._distance, self._decay[0], self._f[0]
         else:
-            np.multiply(self._k, 1.0 - self._floor, out=self._f)
-            self._f += self._floor
+            a, decay, f = self.a, self._decay, self._f
+        family.decay(a, decay)
+        if self._floor is not None:
+            decay *= 1.0 - self._floor
+        _polynomial(a, family.correlation, f)
+        f *= decay
+        if self._floor is not None:
+            f += self._floor
 
     def correlations(self, out: FloatArray) -> None:
         """Put the correlations of the pairs into an array of shape (pairs,)."""
         if self._family.radial:
-            out[:] = self._k[0]
+            out[:] = self._f[0]
         else:
             np.multiply.reduce(self._f, axis=0, out=out)
 
@@ -286,26 +271,31 @@ class Factors:
 
         Each is overwritten by the next.
         """
-        d, out = len(self.a), self._values
-        if self._family.radial:
-            decay = np.empty_like(self._distance)
-            self._family.decay(self._distance, decay, self._scratch[0])
-            # Of the squared distance each input has its share.
-            np.multiply(self.a, self.a, out=out)
-            out *= decay / self._distance**2
-            yield slice(0, d), out
+        a, out, family, floor = self.a, self._values, self._family, self._floor
+        here = slice(0, len(a))
+        if floor is None:
+            if family.radial:
+                # Of the squared distance each input has its share.
+                slope = self._scratch[0]
+                family.log_slope(self._distance, slope, out[0])
+            else:
+                slope = self._scratch
+                family.log_slope(a, slope, out)
+            np.multiply(a, a, out=out)
+            out *= slope
+            yield here, out
             return
-        self._family.decay(self.a, out, self._scratch)
-        if self._floor is not None:
-            np.divide(self._k, self._f, out=self._scratch)
-            out *= self._scratch
-            out *= 1.0 - self._floor
-        yield slice(0, d), out
-        if self._floor is not None:
-            np.subtract(1.0, self._k, out=out)
-            out /= self._f
-            out *= self._floor * (1.0 - self._floor)
-            yield slice(d, 2 * d), out
+        inverse = np.reciprocal(self._f, out=self._scratch)
+        _polynomial(a, family.slope, out)
+        out *= a
+        out *= a
+        out *= self._decay
+        out *= inverse
+        yield here, out
+        # By c of (c + (1 - c) k), where (1 - c)(1 - k) is 1 - f, times c (1 - c).
+        np.subtract(inverse, 1.0, out=out)
+        out *= floor
+        yield slice(len(a), 2 * len(a)), out
 
 
 def _row_sums(values: FloatArray, weights: FloatArray) -> FloatArray:

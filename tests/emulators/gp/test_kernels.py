@@ -76,6 +76,19 @@ def test_derivatives_are_differences(family, anova, values):
     assert_allclose(kernel.input_slopes(theta, a, b, cross * weights), numeric, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.parametrize("anova", [True, False])
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_coincident_and_far_points_have_finite_slopes(family, anova):
+    kernel, a = Kernel(family, anova), points(1)
+    theta = np.zeros(kernel.size(3))
+    b = np.concatenate([a, a + 1e-200, a + 1e5])
+    cross, slopes = kernel.slopes(theta, a, b, np.array([1.0, 0.0, 0.0]))
+    assert_allclose(cross[0, :2], 1.0)
+    assert_allclose(slopes, 0.0)
+    assert np.isfinite(kernel.slopes(theta, a, b, np.ones(3))[1]).all()
+    assert np.isfinite(kernel.input_slopes(theta, a, b, cross)).all()
+
+
 @pytest.mark.parametrize("kept", [True, False])
 @pytest.mark.parametrize("block", [8, 64, 2**15])
 def test_pairs_give_the_cross_correlations_whatever_the_chunks(monkeypatch, block, kept):
