@@ -49,10 +49,12 @@ from .errors import (
     StudyError,
     SurrogateError,
 )
+from .loading import available_simulators, load_simulator
 from .optimize.minimize import minimize
 from .optimize.optimizer import Optimizer, Trial
 from .optimize.result import Optimum
 from .optimize.stopping import regret
+from .outputs import Output, Series
 from .reports.page import report
 from .rules.alpa import Alpa
 from .rules.condition import Literal, MofN
@@ -71,7 +73,7 @@ from .sensitivity.given_data import delta, pawn
 from .sensitivity.screening import dgsm, fast, morris
 from .sensitivity.shapley import shapley_effects
 from .sensitivity.sobol import second_order, sobol_indices
-from .simulation import FunctionSimulator, Output, Series, Simulator, available_simulators, load_simulator, simulator
+from .simulation import FunctionSimulator, Simulator, simulator
 from .space import Categorical, Integer, Ordinal, Parameter, Real, Space
 from .study.file import Study, load_study
 from .study.run import report_study, run_study

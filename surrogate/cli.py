@@ -14,15 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from surrogate.errors import StoreError, StudyError, SurrogateError
-from surrogate.simulation import (
-    Series,
-    Simulator,
-    available_simulators,
-    batch_of,
-    is_stochastic,
-    levels_of,
-    load_simulator,
-)
+from surrogate.loading import available_simulators, load_simulator
+from surrogate.outputs import Series
+from surrogate.simulation import Simulator, batch_of, is_stochastic, levels_of
 from surrogate.space import Parameter
 
 __all__ = ["main"]

@@ -1,25 +1,17 @@
-"""What we ask: simulators (Model A), their typed outputs, and how a simulator is found by name."""
+"""What we ask: simulators (Model A)."""
 
 from __future__ import annotations
 
-import hashlib
 import importlib
-import importlib.metadata
-import importlib.util
 import inspect
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from types import ModuleType
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
-import cloudpickle
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
-from surrogate.errors import SimulatorNotFoundError, did_you_mean
-from surrogate.literals import can_be_written
+from surrogate.errors import did_you_mean
+from surrogate.outputs import Output, Series
 from surrogate.space import Space
 
 __all__ = [
@@ -28,164 +20,13 @@ __all__ = [
     "Series",
     "Simulator",
     "arguments_of",
-    "available_simulators",
     "checked_answer",
     "checked_row",
-    "load_simulator",
     "simulator",
 ]
 
-ENTRY_POINT_GROUP = "surrogate.simulators"
-
-# Coordinates beyond this number are described by their ends if they are evenly spaced.
-LONG_SERIES = 1000
-
-
-class Output(str):
-    """The name of a scalar output, with its unit and meaning.
-
-    It is a ``str``, so an output is its own column name.
-
-    Parameters
-    ----------
-    name : str
-    unit : str
-    description : str
-
-    Examples
-    --------
-    >>> lift = Output("lift", unit="N")
-    >>> lift == "lift", lift.unit
-    (True, 'N')
-    """
-
-    unit: str
-    description: str
-
-    def __new__(cls, name: str, *, unit: str = "", description: str = "") -> Self:
-        if not isinstance(name, str):
-            raise TypeError(f"an output's name must be text, got {name!r}")
-        if not name:
-            raise ValueError("an output needs a name")
-        if not can_be_written(name):
-            raise ValueError(f"an output's name must have no control characters, got {name!r}")
-        self = super().__new__(cls, name)
-        self.unit = unit
-        self.description = description
-        return self
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return output_from_dict, (self.to_dict(),)
-
-    @property
-    def label(self) -> str:
-        """Name with its unit, for axes and tables."""
-        return f"{self} [{self.unit}]" if self.unit else str(self)
-
-    def check(self, value: Any) -> float | NDArray[Any]:
-        """The value as a float (here) or an array (a series).
-
-        Raises
-        ------
-        ValueError
-            If the value has the wrong type or shape, or is not finite.
-        """
-        told = f"output {str(self)!r} must be one number, got"
-        try:
-            shape = np.shape(value)
-        except ValueError:
-            raise ValueError(f"{told} {value!r:.100}") from None
-        if shape:
-            raise ValueError(f"{told} an array of shape {shape}")
-        # float() would read text, and of NumPy's complex numbers it drops the imaginary part.
-        if isinstance(value, (str, bytes)) or np.iscomplexobj(value):
-            raise ValueError(f"{told} {value!r:.100}")
-        try:
-            number = float(value)
-        except (TypeError, ValueError, OverflowError):
-            raise ValueError(f"{told} {value!r:.100}") from None
-        if not np.isfinite(number):
-            raise ValueError(f"output {str(self)!r} is {number}")
-        return number
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready description, read back by :func:`output_from_dict`."""
-        out: dict[str, Any] = {"name": str(self)}
-        return out | {key: getattr(self, key) for key in ("unit", "description") if getattr(self, key)}
-
-
-class Series(Output):
-    """The name of an output that is a function of one coordinate.
-
-    Parameters
-    ----------
-    name : str
-    at : array of shape (m,)
-        The coordinate's values; a run returns as many numbers.
-    coordinate : str
-        The coordinate's name, e.g. ``"time"``.
-    unit, coordinate_unit, description : str
-
-    Examples
-    --------
-    >>> infected = Series("infected", at=[0.0, 1.0, 2.0], coordinate="time", coordinate_unit="day")
-    >>> infected.check([1, 2, 4])
-    array([1, 2, 4])
-    """
-
-    at: NDArray[np.float64]
-    coordinate: str
-    coordinate_unit: str
-
-    def __new__(
-        cls,
-        name: str,
-        *,
-        at: ArrayLike,
-        coordinate: str = "coordinate",
-        unit: str = "",
-        coordinate_unit: str = "",
-        description: str = "",
-    ) -> Self:
-        self = super().__new__(cls, name, unit=unit, description=description)
-        values = np.array(at, dtype=float)
-        if values.ndim != 1 or len(values) == 0 or not np.isfinite(values).all():
-            raise ValueError(f"series {name!r}: at must be a finite array of shape (m,), got shape {values.shape}")
-        values.setflags(write=False)
-        self.at = values
-        self.coordinate = coordinate
-        self.coordinate_unit = coordinate_unit
-        return self
-
-    def check(self, value: Any) -> NDArray[Any]:
-        try:
-            array = np.array(value)  # a copy: a simulator may use its array again
-        except ValueError:
-            raise ValueError(f"series {str(self)!r} must have shape {self.at.shape}, got {value!r:.100}") from None
-        if array.shape != self.at.shape:
-            raise ValueError(f"series {str(self)!r} must have shape {self.at.shape}, got {array.shape}")
-        if array.dtype.kind not in "iufb":
-            raise ValueError(f"series {str(self)!r} must hold numbers, got dtype {array.dtype}")
-        bad = np.flatnonzero(~np.isfinite(array))
-        if len(bad):
-            raise ValueError(f"series {str(self)!r} is {array[bad[0]]} at {self.coordinate} = {self.at[bad[0]]:g}")
-        return array
-
-    def to_dict(self) -> dict[str, Any]:
-        first, last, n = float(self.at[0]), float(self.at[-1]), len(self.at)
-        # A long even grid is told by its ends: a list of a million numbers would be in every store and report.
-        even = n > LONG_SERIES and np.array_equal(self.at, np.linspace(first, last, n))
-        at: Any = {"from": first, "to": last, "n": n} if even else self.at.tolist()
-        out = super().to_dict() | {"at": at, "coordinate": self.coordinate}
-        return out | ({"coordinate_unit": self.coordinate_unit} if self.coordinate_unit else {})
-
-
-def output_from_dict(data: Mapping[str, Any]) -> Output:
-    """The output that :meth:`Output.to_dict` described."""
-    if "at" not in data:
-        return Output(**data)
-    at = data["at"]
-    return Series(**{**data, "at": np.linspace(at["from"], at["to"], at["n"]) if isinstance(at, Mapping) else at})
+# What modules are called that were read from a file.
+FILE_PREFIX = "surrogate_file_"
 
 
 @runtime_checkable
@@ -315,7 +156,7 @@ class FunctionSimulator:
         # A decorated function hides the one it wraps, so pickle cannot find that by name: send this object's own name
         # where a worker can import it, and leave everything else to cloudpickle.
         module, qualname = self.__module__, str(vars(self)["__qualname__"])
-        if module not in ("__main__", None) and not _is_from_file(module):
+        if module not in ("__main__", None) and not module.startswith(FILE_PREFIX):
             found: Any = sys.modules.get(module)
             for part in qualname.split("."):
                 found = getattr(found, part, None)
@@ -464,130 +305,6 @@ def checked_row(sim: Simulator, answer: Any, row: int, rows: int) -> dict[str, A
                 raise ValueError(f"output {name!r} of a batch of {rows} points has {len(values)} rows")
         answer = {name: values[row] for name, values in answer.items()}
     return checked_answer(sim.outputs, answer)
-
-
-def available_simulators() -> dict[str, importlib.metadata.EntryPoint]:
-    """Installed simulators by name, from the entry point group ``surrogate.simulators``.
-
-    Returns
-    -------
-    dict of str to EntryPoint
-
-    Examples
-    --------
-    >>> "smart_grid" in available_simulators()
-    True
-    """
-    found = importlib.metadata.entry_points(group=ENTRY_POINT_GROUP)
-    return {point.name: point for point in sorted(found, key=lambda point: point.name)}
-
-
-def load_simulator(reference: str) -> Simulator:
-    """Find a simulator.
-
-    Parameters
-    ----------
-    reference : str
-        The name of an installed simulator, ``"package.module:object"``, or ``"path/to/file.py:object"``. The object is
-        a simulator, or a class or function that makes one without arguments.
-
-    Raises
-    ------
-    SimulatorNotFoundError
-        If there is none by that reference.
-
-    Examples
-    --------
-    >>> load_simulator("lake").name
-    'lake'
-    """
-    if not isinstance(reference, str):
-        raise TypeError(f"reference must be text such as 'module:object', got {reference!r:.80}")
-    where, _, attribute = reference.rpartition(":")
-    if not where:
-        point = available_simulators().get(reference)
-        if point is None:
-            raise SimulatorNotFoundError(
-                f"no simulator is called {reference!r}; {did_you_mean(reference, available_simulators())} "
-                "(for one of your own write module:object or file.py:object)"
-            )
-        found = point.load()
-    else:
-        module = _module_from_file(where) if where.endswith(".py") else _import(where, reference)
-        found = module
-        for part in attribute.split("."):
-            try:
-                found = getattr(found, part)
-            except AttributeError:
-                public = [name for name in dir(found) if not name.startswith("_")]
-                raise SimulatorNotFoundError(
-                    f"{reference}: {where} has no {part!r}; {did_you_mean(part, public)}"
-                ) from None
-    made = found if isinstance(found, Simulator) and not isinstance(found, type) else _make(found, reference)
-    if not isinstance(made, Simulator):
-        raise SimulatorNotFoundError(
-            f"{reference}: {made!r:.80} is not a simulator (it needs name, version, space, outputs and a call); "
-            "decorate a function with @surrogate.simulator"
-        )
-    return made
-
-
-def _make(factory: Any, reference: str) -> Any:
-    if not callable(factory):
-        return factory
-    try:
-        inspect.signature(factory).bind()
-    except (TypeError, ValueError) as error:
-        if isinstance(factory, type):
-            raise SimulatorNotFoundError(f"{reference}: {factory.__name__} needs arguments ({error})") from error
-        return factory  # a function that is no simulator yet, or one whose arguments cannot be told
-    return factory()
-
-
-def _import(module: str, reference: str) -> ModuleType:
-    if module.startswith("."):
-        raise SimulatorNotFoundError(f"{reference}: name the module in full, without a leading dot")
-    # A study's own modules lie beside the user, as they do for `python -m`.
-    if os.getcwd() not in sys.path and "" not in sys.path:
-        sys.path.append(os.getcwd())
-    try:
-        return importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        if error.name and (module == error.name or module.startswith(error.name + ".")):
-            raise SimulatorNotFoundError(f"{reference}: there is no module {error.name!r}") from None
-        raise
-
-
-def _module_from_file(path: str) -> ModuleType:
-    file = Path(path).expanduser().resolve()
-    if not file.is_file():
-        raise SimulatorNotFoundError(f"there is no file {path}")
-    content = file.read_bytes()
-    # A file that was edited is another module: who loads it again asks for the new one.
-    name = f"{_FILE_PREFIX}{file.stem}_{hashlib.sha256(bytes(file) + content).hexdigest()[:16]}"
-    if name in sys.modules:
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, file)
-    if spec is None:
-        raise SimulatorNotFoundError(f"{path} cannot be read as a Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        # Not by the loader: it takes compiled code for that of a file that was edited within the same second.
-        exec(compile(content, str(file), "exec", dont_inherit=True), module.__dict__)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    # Workers cannot import a module that has no place on the path: send what it defines along.
-    cloudpickle.register_pickle_by_value(module)
-    return module
-
-
-_FILE_PREFIX = "surrogate_file_"
-
-
-def _is_from_file(module: str) -> bool:
-    return module.startswith(_FILE_PREFIX)
 
 
 def _resolve(module: str, qualname: str) -> Any:

@@ -17,18 +17,9 @@ from numpy.testing import assert_array_equal
 
 from simulators.lake import lake
 from surrogate.errors import InvalidInputError, SimulatorNotFoundError, StudyError, SurrogateError
-from surrogate.simulation import (
-    FunctionSimulator,
-    Output,
-    Series,
-    Simulator,
-    available_simulators,
-    checked_answer,
-    is_stochastic,
-    load_simulator,
-    output_from_dict,
-    simulator,
-)
+from surrogate.loading import available_simulators, load_simulator
+from surrogate.outputs import Output, Series, output_from_dict
+from surrogate.simulation import FunctionSimulator, Simulator, checked_answer, is_stochastic, simulator
 from surrogate.space import Integer, Real, Space
 
 X = Space(x=Real(-1, 1))

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surrogate.errors import SimulatorError
-from surrogate.simulation import Output, Series
+from surrogate.outputs import Output, Series
 
 __all__ = ["PartialAnswer", "gather", "interpolate", "plain_inputs", "reason"]
 

@@ -25,7 +25,8 @@ from surrogate.connectors.group import is_killed_as_a_whole
 from surrogate.connectors.parsers import CommandResult, Parser, read_output
 from surrogate.connectors.template import Template
 from surrogate.errors import SimulatorError
-from surrogate.simulation import Output, checked_answer
+from surrogate.outputs import Output
+from surrogate.simulation import checked_answer
 from surrogate.space import Real, Space
 
 __all__ = ["CommandSimulator"]

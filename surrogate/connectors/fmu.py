@@ -15,7 +15,7 @@ from typing import Any
 
 from surrogate.connectors.answer import PartialAnswer, gather, interpolate, plain_inputs
 from surrogate.errors import SimulatorError, did_you_mean
-from surrogate.simulation import Output, Series
+from surrogate.outputs import Output, Series
 from surrogate.space import Real, Space
 
 __all__ = ["FMUSimulator"]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from surrogate.connectors.answer import interpolate
 from surrogate.errors import SimulatorError, did_you_mean
-from surrogate.simulation import Output, Series
+from surrogate.outputs import Output, Series
 
 __all__ = ["CSVParser", "CommandResult", "JSONParser", "Parser", "RegexParser", "read_output"]
 

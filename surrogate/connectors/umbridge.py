@@ -20,7 +20,7 @@ from typing import Any
 
 from surrogate.connectors.answer import PartialAnswer, gather, plain_inputs
 from surrogate.errors import SimulatorError, did_you_mean
-from surrogate.simulation import Output, Series
+from surrogate.outputs import Output, Series
 from surrogate.space import Integer, Ordinal, Parameter, Real, Space
 
 __all__ = ["PROTOCOL_VERSION", "UMBridgeSimulator", "is_number", "length"]
@@ -67,7 +67,7 @@ class UMBridgeSimulator:
     Examples
     --------
     >>> from surrogate.connectors.umbridge_server import UMBridgeServer
-    >>> from surrogate.simulation import load_simulator
+    >>> from surrogate.loading import load_simulator
     >>> borehole = load_simulator("borehole")
     >>> with UMBridgeServer(borehole, port=0) as server:
     ...     remote = UMBridgeSimulator(server.url, "borehole", space=borehole.space, outputs=borehole.outputs)

@@ -17,7 +17,8 @@ import numpy as np
 
 from surrogate.connectors.umbridge import PROTOCOL_VERSION, is_number, length
 from surrogate.errors import InvalidInputError, did_you_mean
-from surrogate.simulation import Output, Series, Simulator, arguments_of, checked_row, is_stochastic, levels_of
+from surrogate.outputs import Output, Series
+from surrogate.simulation import Simulator, arguments_of, checked_row, is_stochastic, levels_of
 
 __all__ = ["UMBridgeServer", "serve_umbridge"]
 
@@ -78,7 +79,7 @@ class UMBridgeServer:
     Examples
     --------
     >>> from surrogate.connectors.umbridge import UMBridgeSimulator
-    >>> from surrogate.simulation import load_simulator
+    >>> from surrogate.loading import load_simulator
     >>> lake = load_simulator("lake")
     >>> with UMBridgeServer(lake, port=0) as server:
     ...     remote = UMBridgeSimulator(

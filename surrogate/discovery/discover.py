@@ -20,11 +20,13 @@ from surrogate.discovery.intervals import intervals
 from surrogate.discovery.known import LEAST_RUNS, Known
 from surrogate.discovery.proposals import next_points
 from surrogate.errors import ConditionError, did_you_mean
+from surrogate.loading import load_simulator
+from surrogate.outputs import Series
 from surrogate.runs.plan import run_ids
 from surrogate.runs.records import Runs
 from surrogate.runs.run import run
 from surrogate.runs.store import RunStore
-from surrogate.simulation import Series, Simulator, is_stochastic, load_simulator
+from surrogate.simulation import Simulator, is_stochastic
 from surrogate.space import Space
 
 __all__ = ["Discovery", "discover"]
@@ -63,7 +65,7 @@ class Discovery:
 
     Examples
     --------
-    >>> from surrogate.simulation import load_simulator
+    >>> from surrogate.loading import load_simulator
     >>> found = discover(load_simulator("ishigami"), "value > 8", budget=40, n_jobs=0, rng=0)
     >>> len(found.runs), found.intervals.index.tolist()
     (40, ['coverage', 'density'])

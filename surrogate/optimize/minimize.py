@@ -15,10 +15,12 @@ import numpy as np
 import pandas as pd
 
 from surrogate.conditions import Condition
+from surrogate.loading import load_simulator
 from surrogate.optimize.goals import Goals
 from surrogate.optimize.optimizer import Optimizer, Trial
 from surrogate.optimize.result import Optimum
 from surrogate.optimize.stopping import Stop
+from surrogate.outputs import Series
 from surrogate.runs.execute import Engine, InProcess, checked_jobs, make_engine
 from surrogate.runs.outcome import Outcome
 from surrogate.runs.plan import Plan, run_ids
@@ -26,7 +28,7 @@ from surrogate.runs.progress import Progress
 from surrogate.runs.records import Runs
 from surrogate.runs.run import deferred_interrupt, entropy_of
 from surrogate.runs.store import RunStore
-from surrogate.simulation import Series, Simulator, is_stochastic, levels_of, load_simulator
+from surrogate.simulation import Simulator, is_stochastic, levels_of
 
 __all__ = ["minimize"]
 

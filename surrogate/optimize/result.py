@@ -60,7 +60,7 @@ class Optimum:
     Examples
     --------
     >>> from surrogate.optimize.minimize import minimize
-    >>> from surrogate.simulation import load_simulator
+    >>> from surrogate.loading import load_simulator
     >>> best = minimize(load_simulator("ishigami"), "value", budget=25, n_jobs=0, rng=0)
     >>> sorted(best.x), best.nfev, best.success
     (['x1', 'x2', 'x3'], 25, True)

@@ -9,8 +9,9 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from surrogate.outputs import Output, output_from_dict
 from surrogate.runs.tables import SCHEMA_VERSION
-from surrogate.simulation import Output, Simulator, levels_of, output_from_dict
+from surrogate.simulation import Simulator, levels_of
 from surrogate.space import Space
 
 __all__ = ["describe_study", "differences", "source_of"]

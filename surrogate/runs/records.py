@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from surrogate.errors import did_you_mean
 from surrogate.literals import said
+from surrogate.outputs import Output, Series
 from surrogate.runs.outcome import FAILURES
-from surrogate.simulation import Output, Series
 from surrogate.space import Categorical, Ordinal, Space
 
 __all__ = ["Runs", "book_columns"]

@@ -15,12 +15,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from surrogate.errors import SurrogateError
+from surrogate.loading import load_simulator
 from surrogate.runs.execute import InProcess, checked_count, execute, make_engine
 from surrogate.runs.plan import Plan, run_ids
 from surrogate.runs.progress import Progress
 from surrogate.runs.records import Runs
 from surrogate.runs.store import RunStore
-from surrogate.simulation import Simulator, is_stochastic, levels_of, load_simulator
+from surrogate.simulation import Simulator, is_stochastic, levels_of
 
 __all__ = ["RunAbortedError", "deferred_interrupt", "entropy_of", "run"]
 
@@ -104,7 +105,7 @@ def run(
     Examples
     --------
     >>> from surrogate.designs import sobol
-    >>> from surrogate.simulation import load_simulator
+    >>> from surrogate.loading import load_simulator
     >>> lake = load_simulator("lake")
     >>> run(lake, sobol(lake.space, 4, rng=1), n_jobs=0)
     <4 runs of 'lake' version 1: 4 done>

@@ -21,6 +21,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
 from surrogate.errors import StoreError, StoreMismatchError
+from surrogate.outputs import Output, Series, output_from_dict
 from surrogate.runs.claims import Claims
 from surrogate.runs.database import Database
 from surrogate.runs.export import export
@@ -43,7 +44,7 @@ from surrogate.runs.tables import (
     storable,
     to_cell,
 )
-from surrogate.simulation import Output, Series, Simulator, levels_of, output_from_dict
+from surrogate.simulation import Simulator, levels_of
 from surrogate.space import Space
 
 __all__ = ["RunStore"]

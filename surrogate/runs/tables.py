@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
-from surrogate.simulation import Output, Series
+from surrogate.outputs import Output, Series
 from surrogate.space import Categorical, Integer, Ordinal, Parameter, Real, Space
 
 __all__ = [

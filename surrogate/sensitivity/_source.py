@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surrogate.errors import did_you_mean
+from surrogate.loading import load_simulator
+from surrogate.outputs import Series
 from surrogate.runs.plan import run_ids
 from surrogate.runs.records import Runs
 from surrogate.runs.run import run
 from surrogate.runs.store import RunStore
-from surrogate.simulation import Series, Simulator, load_simulator
+from surrogate.simulation import Simulator
 from surrogate.space import Real, Space
 
 __all__ = ["Coordinates", "Emulators", "GivenRuns", "Simulation", "Source", "source_of"]

@@ -18,11 +18,13 @@ from surrogate.emulators.auto import AutoEmulator
 from surrogate.emulators.base import Emulator
 from surrogate.emulators.gp.gaussian_process import GaussianProcess
 from surrogate.errors import ConditionError, StudyError, SurrogateError, did_you_mean
+from surrogate.loading import load_simulator
 from surrogate.optimize.goals import Goals
 from surrogate.optimize.optimizer import Optimizer
+from surrogate.outputs import Series
 from surrogate.reports.page import report_file
 from surrogate.sensitivity import MEASURES, labels_of
-from surrogate.simulation import Series, Simulator, load_simulator
+from surrogate.simulation import Simulator
 
 __all__ = ["Study", "design_of", "load_study", "scalar_outputs", "study_keys"]
 

@@ -14,7 +14,8 @@ import scipy.special
 from numpy.typing import NDArray
 from sklearn.utils import get_tags
 
-from surrogate.simulation import Series, Simulator
+from surrogate.outputs import Series
+from surrogate.simulation import Simulator
 from surrogate.transfer.table import rows_of
 
 __all__ = ["LABELS", "Labels", "TransferSet", "accepted", "estimator_type", "is_simulator", "label", "n_rows"]

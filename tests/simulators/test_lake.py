@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from simulators.lake import critical_phosphorus, cubic_policy, lake, lognormal_inflow, phosphorus
-from surrogate.simulation import checked_answer, load_simulator
+from surrogate.loading import load_simulator
+from surrogate.simulation import checked_answer
 
 # b, q, mean, stdev, delta, c1, c2, r1, r2, w1; the radii are wide, since rounding errors grow under a steep policy.
 POINTS = {

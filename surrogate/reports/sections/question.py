@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
+from surrogate.outputs import Series
 from surrogate.reports.content import Asked, Section, Table, Text
-from surrogate.simulation import Series
 from surrogate.space import Real
 
 __all__ = ["question_section"]
