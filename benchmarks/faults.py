@@ -255,6 +255,8 @@ def main(chosen: list[str]) -> None:
     """Fill the table."""
     from _table import markdown, write
 
+    # A shell starts what it sends to the background deaf to Ctrl-C, and so would be all that is started here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     engines = chosen or list(ENGINES)
     rows = []
     for fault in [*RUN_FAULTS, *PARENT_FAULTS]:
