@@ -567,7 +567,7 @@ class Optimizer:
             search = Search(self._encoding, np.empty((0, self.space.d)), rng, self._levels.columns(0))
             score = float(self.goals.scores([best.outputs or {}])[0, 0])
             return predicted_regret(
-                beliefs.objectives[0],
+                beliefs.objectives[0].unsure(),
                 [*beliefs.limits(), *beliefs.succeeds()],
                 search,
                 beliefs.around,

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surrogate.emulators.gp.exact import ExactPosterior
-from surrogate.emulators.gp.hyperparameters import Prior, Variant, choose, climb
+from surrogate.emulators.gp.hyperparameters import Prior, Variant, choose, climb, posterior_covariance
 from surrogate.emulators.gp.inputs import Trend
 from surrogate.emulators.gp.kernels import Kernel, Pairs
 from surrogate.emulators.gp.likelihood import Problem, solve_lower
@@ -150,6 +150,15 @@ class Surface:
         """Mean, (m,), and covariance, (m, m), of warped outputs."""
         mean, covariance = self.posterior.joint(z, self.trend.basis(z))
         return mean, self.inflation**2 * covariance
+
+    def unsure(self) -> Surface:
+        """The same, whose variances hold the uncertainty of the hyper-parameters, too."""
+        posterior = self.posterior
+        if not posterior.problem.y.any():
+            return self  # constant outputs tell nothing of them
+        covariance = posterior_covariance(posterior.problem, posterior.theta)
+        unsure = ExactPosterior.of(posterior.problem, posterior.theta, covariance, posterior.factorised)
+        return dataclasses.replace(self, posterior=unsure, inflation=self.inflation * np.sqrt(unsure.optimism))
 
     def moments(self, z: FloatArray) -> Moments:
         """Mean and standard deviation with their derivatives.

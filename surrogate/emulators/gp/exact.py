@@ -113,6 +113,17 @@ class ExactPosterior:
         return self.factorised.nugget
 
     @property
+    def optimism(self) -> float:
+        """By what factor squared errors on new values exceed those that fitted ones suggest.
+
+        Residuals of a model with k parameters fitted to n values are that much smaller than errors on new ones, for
+        which the first order of the hyper-parameters' effect on the mean does not account.
+        """
+        n, p = self.problem.basis.shape
+        k = min(p + len(self.theta), n / 2)
+        return float((n + k) / (n - k))
+
+    @property
     def kernel_theta(self) -> FloatArray:
         return self.problem.split(self.theta)[0]
 

@@ -324,10 +324,7 @@ class GaussianProcess(Emulator):
         # The variance is estimated: Student's t with n - p degrees of freedom, whose own variance is finite above two.
         factor = 1.0 + 2.0 / max(n - p - 2, 1)
         if posterior.theta_covariance is not None:
-            # Residuals of a model with k parameters fitted to n values are that much smaller than errors on new ones,
-            # for which the first order of the hyper-parameters' effect on the mean does not account.
-            k = min(p + len(posterior.theta), n / 2)
-            factor = (n + k) / (n - k)
+            factor = posterior.optimism
         if self.calibrate and problem.y.any():
             rows = spread(n, ALL_ROWS)
             mean, variance = posterior.leave_one_out(rows)
