@@ -196,7 +196,7 @@ class Metamorphosis(BaseEstimator):
         # A teacher that comes fitted is asked as it is, one that is fitted here may be fitted again on parts.
         teacher = self.teacher_ if y is None else self.teacher
         context = {"y": y, "space": space, "teacher": teacher, "student": self.student, "labels": self.labels}
-        context |= {"logits": self.logits, "classes": self.classes}
+        context |= {"logits": self.logits, "classes": self.classes, "temperature": self.temperature}
         self.generator_.fit(*(() if X is None else (X,)), **accepted(self.generator_.fit, **context))
         self._known = self.classes
         if self.classes is None and y is not None and estimator_type(self.teacher_) is None:

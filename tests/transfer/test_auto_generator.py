@@ -111,6 +111,22 @@ def test_logits_and_names_of_classes_reach_the_choice(classes):
     assert chain.generator_.scores_.loc["Noise", "fidelity"] > 0.9
 
 
+def test_the_chains_temperature_softens_what_the_candidates_teach():
+    taught = []
+
+    class Student(sg.BinnedTree):
+        def fit(self, X, y, **options):
+            taught.append(np.ptp(y))
+            return super().fit(X, y, **options)
+
+    X, y = task()
+    options = {"labels": "soft", "temperature": 100.0, "rng": 0}
+    generator = sg.AutoGenerator([sg.Noise(), sg.Bootstrap()], folds=2)
+    sg.Metamorphosis(RandomForestClassifier(20, random_state=0), generator, Student(), 500, **options).fit(X, y)
+    assert len(taught) == 2 * 2 + 1
+    assert max(taught) < 0.2  # at a temperature of 1 some are near 0 and some near 1
+
+
 def test_numbers_are_compared_by_squared_error():
     X = np.random.default_rng(0).random((150, 2))
     y = X[:, 0] ** 2

@@ -134,6 +134,7 @@ class AutoGenerator(BaseEstimator):
         labels: Any = "hard",
         logits: bool = False,
         classes: Any = None,
+        temperature: float = 1.0,
     ) -> AutoGenerator:
         """Compare the candidates and fit the best on all rows.
 
@@ -146,7 +147,7 @@ class AutoGenerator(BaseEstimator):
         teacher, student : estimators, optional
             Those of the chain. A teacher without `y` must be fitted.
         labels : {"hard", "soft", "logits"}
-        logits, classes
+        logits, classes, temperature
             How the teacher's scores are read, as in :func:`~surrogate.transfer.label.label`.
 
         Returns
@@ -174,7 +175,8 @@ class AutoGenerator(BaseEstimator):
         if teacher is None or student is None or is_simulator(teacher):
             self.scores_ = self._distances(candidates, X_part, y_part, folds, space)
         else:
-            reading = {"logits": logits, "classes": _known(teacher, y) if classes is None else classes}
+            known = _known(teacher, y) if classes is None else classes
+            reading = {"logits": logits, "classes": known, "temperature": temperature}
             self.scores_ = self._student_scores(
                 candidates, X_part, y_part, folds, space, teacher, student, labels, reading
             )
