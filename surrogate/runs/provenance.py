@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import threadpoolctl
@@ -55,8 +56,8 @@ def show_versions() -> None:
     print("\n".join(f"{name:<{width}} {value}" for name, value in lines.items()))  # noqa: T201 - printing is its task
 
 
-def describe_session() -> dict[str, Any]:
-    """JSON-ready description of this process."""
+def describe_session(design: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON-ready description of this process and of the design whose points it runs."""
     return {
         "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "host": socket.gethostname(),
@@ -64,6 +65,7 @@ def describe_session() -> dict[str, Any]:
         "platform": platform.platform(),
         "command": " ".join(sys.argv)[:500],
         "git_commit": _git_commit(),
+        "design": dict(design),
         "versions": package_versions(),
     }
 

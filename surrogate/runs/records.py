@@ -46,7 +46,8 @@ class Runs:
     sessions : list of dict
         Who ran it: one entry a call of ``run`` that added to the store, with host, versions and time.
     design : dict
-        How the points were made, e.g. ``{"sampler": "sobol", "seed": 1, "n": 512}``.
+        How the points were made, e.g. ``{"sampler": "sobol", "seed": 1, "n": 512}``; empty if several designs made
+        them, which `sessions` tell.
     levels : dict
         Cost of a run by level; empty if the simulator has none.
 

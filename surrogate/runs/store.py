@@ -86,6 +86,7 @@ class RunStore:
         self._outputs: tuple[Output, ...] = ()
         self._meta: dict[str, Any] = {}
         self._session: int | None = None
+        self._design: dict[str, Any] = {}
         self._insert: str | None = None
         self._claims = Claims(self._database.commit) if self._database.is_server else None
         self._read_study()
@@ -187,6 +188,9 @@ class RunStore:
                     f"has ({', '.join(others)}); call it otherwise"
                 )
         self._open_for_writing(describe_study(simulator, design))
+        if dict(design or {}) != self._design:
+            # Runs of another design are another session.
+            self._design, self._session = dict(design or {}), None
 
     def _open_for_writing(self, study: Mapping[str, Any]) -> None:
         if self._database.lock is not None:
@@ -450,7 +454,7 @@ class RunStore:
         """The id of this process's entry in the sessions, made with the first runs it stores."""
         if self._session is not None:
             return self._session
-        return _add_session(connection, json.dumps(describe_session()))
+        return _add_session(connection, json.dumps(describe_session(self._design)))
 
     # Reading
 
@@ -491,6 +495,10 @@ class RunStore:
             labels = (pd.RangeIndex(len(ids)) if index is None else index)[[position for _, position in wanted]]
             book, numbers = book.iloc[rows].set_axis(labels), numbers.iloc[rows].set_axis(labels)
             arrays = {name: [values[row] for row in rows] for name, values in arrays.items()}
+        sessions = self.sessions()
+        design = dict(self._meta.get("design", {}))
+        if ids is None and any(session.get("design", design) != design for session in sessions):
+            design = {}  # several made these runs
         return Runs(
             space=space,
             output_types=self._outputs,
@@ -499,8 +507,8 @@ class RunStore:
             table=book,
             scalars=numbers,
             arrays=arrays,
-            sessions=self.sessions(),
-            design=dict(self._meta.get("design", {})),
+            sessions=sessions,
+            design=design,
             levels={int(level): cost for level, cost in self._meta["levels"].items()},
         )
 
@@ -512,7 +520,7 @@ class RunStore:
         export(self.runs(), path)
 
     def sessions(self) -> list[dict[str, Any]]:
-        """Who added runs, oldest first: time, host, process, versions of packages."""
+        """Who added runs, oldest first: time, host, process, design, versions of packages."""
         return [json.loads(description) for _, description in self._sessions()]
 
     def _sessions(self) -> list[tuple[int, str]]:

@@ -233,6 +233,20 @@ def test_odd_file_names_and_error_texts_are_kept(tmp_path):
         assert (tmp_path / name).exists()
 
 
+def test_runs_of_several_designs_are_told_of_none(tmp_path):
+    first, second = sg.sobol(SPACE, 4, rng=1), sg.latin_hypercube(SPACE, 3, rng=2)
+    with sg.RunStore(tmp_path / "runs.db") as store:
+        sg.run(SIMULATOR, first, store=store, n_jobs=0)
+        assert store.runs().design == {"sampler": "sobol", "seed": 1, "n": 4}
+        assert sg.run(SIMULATOR, second, store=store, n_jobs=0).design["sampler"] == "latin_hypercube"
+        runs = store.runs()
+        assert [session["design"]["sampler"] for session in runs.sessions] == ["sobol", "latin_hypercube"]
+        assert runs.design == {}
+    page = sg.report(tmp_path / "report.md", runs=runs).read_text()
+    assert "design with seed" not in page
+    assert "sampler latin_hypercube" in page
+
+
 def test_a_session_tells_who_ran_it(tmp_path):
     store = sg.RunStore(tmp_path / "runs.db")
     store.open_study(SIMULATOR)

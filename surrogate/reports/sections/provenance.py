@@ -29,9 +29,10 @@ def provenance_section(asked: Asked) -> Section:
     if runs.sessions:
         rows = [
             {key: s.get(key, "") for key in ("time", "host", "platform", "git_commit", "command")}
+            | {"design": ", ".join(f"{key} {value}" for key, value in s.get("design", {}).items())}
             for s in runs.sessions
         ]
         blocks.append(Table(pd.DataFrame(rows).rename_axis("session"), "Sessions that ran the simulator", folded=True))
     seed = f" with seed {runs.design['seed']}" if runs.design.get("seed") is not None else ""
-    lead = f"The design{seed}, the stored runs and the versions below make this page again."
+    lead = f"The {f'design{seed}, the ' if runs.design else ''}stored runs and the versions below make this page again."
     return Section("provenance", "Seeds and versions", lead, list(blocks))
