@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from surrogate.errors import ConditionError, did_you_mean
-from surrogate.space import Integer, Ordinal, Real, Space
+from surrogate.space import Categorical, Integer, Ordinal, Real, Space
 
 __all__ = ["Condition", "Where", "check_where"]
 
@@ -61,7 +61,7 @@ class Condition:
 
     The text is read by a small interpreter of its own, never by Python's: names of inputs, numbers, quoted text,
     arithmetic, comparisons, ``and``, ``or``, ``not`` and a few functions are all there is. Levels of an ordinal input
-    are compared in its order.
+    are compared in its order; categories that are text are equal or not.
 
     Parameters
     ----------
@@ -148,6 +148,8 @@ class Condition:
         return _Truth(holds, holds)
 
     def _compared(self, op: ast.cmpop, left: ast.expr, right: ast.expr, design: pd.DataFrame) -> _Truth:
+        self._check_categories(op, left, right)
+        self._check_categories(op, right, left)
         sides = [_plain(self._value(side, design)) for side in (left, right)]
         ordered = next((levels for levels in map(self._levels, (left, right)) if levels is not None), None)
         if ordered is not None:
@@ -158,6 +160,23 @@ class Condition:
             raise ConditionError(f"where: {self.text!r} compares text with numbers") from None
         known = np.logical_not(pd.isna(sides[0]) | pd.isna(sides[1]))
         return _Truth(holds & known, holds | ~known)
+
+    def _check_categories(self, op: ast.cmpop, node: ast.expr, other: ast.expr) -> None:
+        """Refuse an order of categories that are text, and equality with what is none of them."""
+        name = _input(node)
+        parameter = self.space.get(name or "")
+        if not isinstance(parameter, Categorical) or not any(isinstance(value, str) for value in parameter.values):
+            return
+        if not isinstance(op, (ast.Eq, ast.NotEq)):
+            raise ConditionError(
+                f"where: {name!r} in {self.text!r} is categorical and has no order; compare with == or !=, or make it "
+                "an Ordinal"
+            )
+        if isinstance(other, ast.Constant) and other.value not in parameter.values:
+            raise ConditionError(
+                f"where: {other.value!r} in {self.text!r} is no value of {name!r}; "
+                f"{did_you_mean(str(other.value), map(str, parameter.values))}"
+            )
 
     def _levels(self, node: ast.expr) -> Ordinal | None:
         """The ordinal input that is meant, if its order is not simply that of rising numbers."""

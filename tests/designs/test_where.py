@@ -67,6 +67,23 @@ def test_a_level_that_is_none_is_told():
 
 
 @pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("fuel < 'gas'", "'fuel' in .* is categorical and has no order"),
+        ("'gas' >= fuel", "has no order"),
+        ("fuel == 'gaz'", "'gaz' in .* is no value of 'fuel'; did you mean 'gas'"),
+        ("x > 0 or 'oil' != fuel", "'oil' in .* is no value of 'fuel'"),
+    ],
+)
+def test_categories_have_no_order_and_are_spelt_right(text, told):
+    fuels = sg.Space(fuel=sg.Categorical(["wood", "gas"]), spare=sg.Categorical(["gas", "none"]), x=sg.Real(0, 1))
+    with pytest.raises(sg.ConditionError, match=told):
+        check_where(text, fuels)
+    rows = pd.DataFrame({"fuel": ["wood", "gas"], "spare": ["gas", "gas"], "x": [0.5, 0.5]})
+    assert check_where("fuel == spare", fuels)(rows).tolist() == [False, True]
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "__import__('os').system('true')",
