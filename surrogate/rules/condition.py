@@ -150,7 +150,8 @@ class MofN:
 
     def to_python(self) -> str:
         """As an expression over a mapping ``row``."""
-        return "(" + " + ".join(f"({literal.to_python()})" for literal in self.literals) + f") >= {self.m}"
+        # A sum begins with a whole number: NumPy's truth values, which a row of a table gives, add up to one at most.
+        return f"sum([{', '.join(literal.to_python() for literal in self.literals)}]) >= {self.m}"
 
     def to_sql(self) -> str:
         """As a condition over columns."""

@@ -92,6 +92,12 @@ def test_first_rule_that_holds_decides_in_every_language():
     assert json.loads(again.to_json()) == json.loads(RULES.to_json())
 
 
+def test_tests_are_counted_also_on_rows_of_a_table():
+    two_of_three = sg.MofN(2, tuple(sg.Literal(name, ">", 0.0) for name in "abc"))
+    rows = pd.DataFrame([[1.0, 1.0, -1.0], [1.0, -1.0, -1.0]], columns=list("abc"))
+    assert [bool(eval(two_of_three.to_python(), {"row": row})) for _, row in rows.iterrows()] == [True, False]
+
+
 def test_text_tells_two_limits_as_one_and_names_values():
     rule = sg.Rule((sg.Literal("x", ">", 1.0), sg.Literal("x", "<=", 5.0), sg.Literal("x", ">", 2.0)), 1)
     assert rule.words() == "2 < x <= 5"
