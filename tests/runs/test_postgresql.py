@@ -22,20 +22,24 @@ from . import sims
 
 DESIGN = sg.sobol(sims.counted.space, 120, rng=0).assign(log="")
 
+# Waits until so many processes as are told are ready to begin, however slowly each of them starts.
 SCRIPT = """
-import sys
+import glob, os, sys, time
 import surrogate as sg
 from tests.runs import sims
+open(f"ready-{os.getpid()}", "w").close()
+while len(glob.glob("ready-*")) < int(sys.argv[2]):
+    time.sleep(0.01)
 design = sg.sobol(sims.counted.space, 120, rng=0).assign(log="count.txt")
 runs = sg.run(sims.counted, design, store=sys.argv[1], n_jobs=1)
 print(runs.counts["done"])
 """
 
 
-def launch(folder: Path, url: str) -> subprocess.Popen[str]:
+def launch(folder: Path, url: str, together: int = 1) -> subprocess.Popen[str]:
     path = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
     return subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, url],
+        [sys.executable, "-c", SCRIPT, url, str(together)],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": path},
         stdout=subprocess.PIPE,
@@ -72,7 +76,7 @@ def test_all_that_a_file_keeps_a_server_keeps(postgresql, tmp_path):
 
 def test_two_processes_share_a_study_without_running_a_point_twice(postgresql, tmp_path):
     url = postgresql.new_database()
-    both = [launch(tmp_path, url) for _ in range(2)]
+    both = [launch(tmp_path, url, together=2) for _ in range(2)]
     outputs = [process.communicate(timeout=120) for process in both]
     assert [output.strip() for output, _ in outputs] == ["120", "120"], outputs
     assert len((tmp_path / "count.txt").read_text().splitlines()) == 120
