@@ -697,8 +697,8 @@ def report(rows: pd.DataFrame) -> None:
         f"{seeds.min()} to {seeds.max()} seeds a cell; * had fewer runs in one of them. CPU seconds are those of ask "
         "and tell, one thread.",
         "How far to trust it: rows were collected over several runs under different load, with limits on wall time "
-        "from 120 to 500 s; ours were measured anew after the last change. Constants of ours were chosen on these "
-        "problems, the nugget of objectives also with these seeds. With ten seeds that had no part in it ours has -8.4 "
+        "from 120 to 1,500 s; ours were measured anew after the last change. Constants of ours were chosen on these "
+        "problems, the nugget of objectives also with these seeds. With ten seeds that had no part in it ours had -8.4 "
         "on Branin, -6.4 on Goldstein-Price, -9.4 on Hartmann 3, 0.6 on Rosenbrock, -0.6 on Ackley, -0.3 on Griewank, "
         "-6.0 on Hartmann 6 and 0.3 on Levy; with six -8.8 on Gramacy, -4.6 on the spring, -5.7 on the welded beam, "
         "-2.5 on the vessel.",
