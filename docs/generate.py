@@ -13,6 +13,8 @@ from pathlib import Path
 QUESTIONS = {
     "space": "What may vary?",
     "simulation": "What do we ask?",
+    "outputs": "What does it answer?",
+    "loading": "Where is a simulator found?",
     "connectors": "What do we ask, if it is no Python function?",
     "designs": "Which points?",
     "runs": "What happened?",
