@@ -552,7 +552,8 @@ class Optimizer:
     def regret_bound(self, confidence: float = 0.95) -> float:
         """By how much at most the best run can be improved, with this probability as the model sees it.
 
-        In the objective's unit, of one objective only; infinite while there is no feasible run or no model.
+        In the objective's unit, of one objective only; infinite while there is no feasible run or no model. What is
+        unknown of the model's length scales is counted, to first order; another basin that no run has met is not.
         """
         if not 0 < confidence < 1:
             raise ValueError(f"confidence must lie between 0 and 1, got {confidence}")

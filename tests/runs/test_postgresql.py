@@ -28,7 +28,8 @@ import glob, os, sys, time
 import surrogate as sg
 from tests.runs import sims
 open(f"ready-{os.getpid()}", "w").close()
-while len(glob.glob("ready-*")) < int(sys.argv[2]):
+until = time.monotonic() + 60
+while len(glob.glob("ready-*")) < int(sys.argv[2]) and time.monotonic() < until:
     time.sleep(0.01)
 design = sg.sobol(sims.counted.space, 120, rng=0).assign(log="count.txt")
 runs = sg.run(sims.counted, design, store=sys.argv[1], n_jobs=1)
