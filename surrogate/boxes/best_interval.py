@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from surrogate.boxes.box import Limits
 from surrogate.boxes.finder import BoxFinder, Found, least_weight
 from surrogate.boxes.folds import stratified_folds
-from surrogate.boxes.table import InputTable, Interval, Labels, Missing, between
+from surrogate.boxes.labels import Labels
+from surrogate.boxes.table import InputTable, Interval, Missing, between
 
 __all__ = ["BestInterval", "depths"]
 

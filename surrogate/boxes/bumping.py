@@ -12,10 +12,13 @@ from surrogate.boxes.box import Limits
 from surrogate.boxes.cells import Cells
 from surrogate.boxes.finder import BoxFinder, Found, least_weight
 from surrogate.boxes.folds import stratified_folds
-from surrogate.boxes.peeling import OBJECTIVES, Path, Peeling
+from surrogate.boxes.labels import Labels
+from surrogate.boxes.objectives import OBJECTIVES
+from surrogate.boxes.path import Path
 from surrogate.boxes.prim import check_alpha, choose_alpha, path_limits
 from surrogate.boxes.quality import precision_recall_area
-from surrogate.boxes.table import InputTable, Labels, Missing
+from surrogate.boxes.search import find_path
+from surrogate.boxes.table import InputTable, Missing
 
 __all__ = ["BumpedPrim"]
 
@@ -149,7 +152,7 @@ class BumpedPrim(BoxFinder):
             times = np.bincount(rng.choice(rows, len(rows)), minlength=len(labels.y))
             columns = np.zeros(len(cells.codes), dtype=bool)
             columns[rng.choice(len(columns), n_inputs, replace=False)] = True
-            paths.append(Peeling(cells, labels.times(times), columns=columns, **options).run())
+            paths.append(find_path(cells, labels.times(times), columns=columns, **options))
         return paths
 
     def _choose_n_inputs(self, cells: Cells, labels: Labels, options: dict[str, Any], rng: np.random.Generator) -> int:

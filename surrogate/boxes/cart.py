@@ -12,7 +12,8 @@ from sklearn.tree import DecisionTreeRegressor
 from surrogate.boxes.box import Box, BoxUnion, Limits
 from surrogate.boxes.choice import supported_accuracy
 from surrogate.boxes.finder import BoxFinder, Found, least_weight, trajectory_of
-from surrogate.boxes.table import InputTable, Interval, Labels, Missing, between
+from surrogate.boxes.labels import Labels
+from surrogate.boxes.table import InputTable, Interval, Missing, between
 
 __all__ = ["CartBoxes"]
 

@@ -9,7 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from surrogate.boxes.box import Limits
-from surrogate.boxes.table import InputTable, Labels
+from surrogate.boxes.labels import Labels
+from surrogate.boxes.table import InputTable
 
 __all__ = ["PENALTY", "choose_supported", "simplest_supported", "supported_accuracy"]
 

@@ -14,7 +14,8 @@ from sklearn.base import BaseEstimator, clone
 
 from surrogate.boxes.box import Box, BoxUnion, Limits
 from surrogate.boxes.choice import choose_supported, simplest_supported
-from surrogate.boxes.table import LEAVE_OUT, InputTable, Labels, Missing
+from surrogate.boxes.labels import Labels
+from surrogate.boxes.table import LEAVE_OUT, InputTable, Missing
 from surrogate.space import Space
 
 __all__ = ["BoxFinder", "Found", "by_name", "least_weight", "trajectory_of"]

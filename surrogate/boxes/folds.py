@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from surrogate.boxes.table import Labels
+from surrogate.boxes.labels import Labels
 
 __all__ = ["stratified_folds"]
 

@@ -13,9 +13,12 @@ from surrogate.boxes.box import Limits
 from surrogate.boxes.cells import Cells
 from surrogate.boxes.finder import BoxFinder, Found, least_weight
 from surrogate.boxes.folds import stratified_folds
-from surrogate.boxes.peeling import OBJECTIVES, Path, Peeling
+from surrogate.boxes.labels import Labels
+from surrogate.boxes.objectives import OBJECTIVES
+from surrogate.boxes.path import Path
 from surrogate.boxes.quality import precision_recall_area
-from surrogate.boxes.table import InputTable, Labels, Missing
+from surrogate.boxes.search import find_path
+from surrogate.boxes.table import InputTable, Missing
 
 __all__ = ["ALPHAS", "Prim", "check_alpha", "choose_alpha", "held_out_area", "path_limits"]
 
@@ -136,7 +139,7 @@ class Prim(BoxFinder):
             self.alpha_ = ALPHAS[int(self.alpha_scores_.argmax())]
         else:
             self.alpha_ = float(self.alpha)
-        path = self._path = Peeling(cells, labels, alpha=self.alpha_, **options).run()
+        path = self._path = find_path(cells, labels, alpha=self.alpha_, **options)
         self.quasi_p_ = path.quasi_p
         return Found(path_limits(table, path), path.weight, path.positive, path.n_inside)
 
@@ -183,7 +186,7 @@ def choose_alpha(
     areas = [
         np.mean(
             [
-                held_out_area(Peeling(cells, labels, alpha=alpha, rows=~out, **options).run(), cells.table, labels, out)
+                held_out_area(find_path(cells, labels, alpha=alpha, rows=~out, **options), cells.table, labels, out)
                 for out in folds
             ]
         )

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from surrogate.boxes.box import Box, BoxUnion, Limits
-from surrogate.boxes.table import check_weight
+from surrogate.boxes.labels import check_weight
 from surrogate.space import Categorical, Ordinal, Parameter, Space
 
 __all__ = [

@@ -14,8 +14,8 @@ from sklearn.base import clone
 from surrogate.boxes.box import Box, BoxUnion
 from surrogate.boxes.finder import BoxFinder, by_name
 from surrogate.boxes.folds import stratified_folds
+from surrogate.boxes.labels import Labels
 from surrogate.boxes.quality import box_quality
-from surrogate.boxes.table import Labels
 from surrogate.space import Space
 
 __all__ = ["Resampled", "held_out_quality", "quality_intervals", "resample"]

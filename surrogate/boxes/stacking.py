@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from surrogate.boxes.table import InputTable, Labels
+from surrogate.boxes.labels import Labels
+from surrogate.boxes.table import InputTable
 from surrogate.space import Space
 
 __all__ = ["Stacked", "stack_dimensions"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from surrogate.boxes.box import Limits
 from surrogate.space import Categorical, Integer, Ordinal, Parameter, Real, Space
 
-__all__ = ["LEAVE_OUT", "Column", "InputTable", "Interval", "Labels", "Missing", "between", "check_weight"]
+__all__ = ["LEAVE_OUT", "Column", "InputTable", "Interval", "Missing", "between"]
 
 FloatArray = NDArray[np.float64]
 Missing = Literal["raise", "outside"]
@@ -205,125 +205,7 @@ def _coded(name: str, series: pd.Series, parameter: Parameter | None) -> tuple[C
     return Column(name, kind), series.to_numpy(dtype=float, na_value=np.nan)
 
 
-@dataclass(frozen=True, eq=False)
-class Labels:
-    """What is known of the rows: how far each is of interest, and how much it counts.
-
-    Weights are whole multiples of a small unit, so that their sums are exact in any order: boxes that are equally good
-    are found to be so, and nothing drifts while rows are taken off a sum one peel after the other.
-
-    Attributes
-    ----------
-    y : float array of shape (n,)
-        1 of interest, 0 not; in between a probability.
-    weight : int array of shape (n,), or None where every row counts once
-        In multiples of `weight_unit`.
-    positive : int array of shape (n,)
-        The part of a row's weight that is of interest, in multiples of `positive_unit`.
-    weight_unit, positive_unit : float
-        Powers of two.
-    """
-
-    y: FloatArray
-    weight: NDArray[np.int64] | None
-    positive: NDArray[np.int64]
-    weight_unit: float = 1.0
-    positive_unit: float = 1.0
-
-    @classmethod
-    def of(cls, of_interest: Any, n: int, sample_weight: Any = None) -> Labels:
-        """Checked labels and weights.
-
-        Raises
-        ------
-        ValueError
-            If a shape or value does not fit, or if the labels tell no row from another.
-        """
-        given = np.asarray(of_interest)
-        if given.shape != (n,):
-            raise ValueError(f"of_interest must have shape ({n},) like the rows of X, got {given.shape}")
-        try:
-            y = given.astype(float)
-        except (TypeError, ValueError):
-            raise ValueError(f"of_interest must be true or false, got dtype {given.dtype}") from None
-        right = (y >= 0) & (y <= 1)
-        if not right.all():
-            raise ValueError(
-                f"of_interest must be true or false, or a probability in [0, 1], got {given[~right][0]!r}; "
-                "compare the output with a number first"
-            )
-        weight = check_weight(sample_weight, n)
-        counted = y if weight is None else y[weight > 0]
-        low, high = counted.min(), counted.max()
-        if high == 0:
-            raise ValueError(f"none of the {len(counted)} runs is of interest: there is no region to find")
-        if low == 1:
-            raise ValueError(f"all {len(counted)} runs are of interest: there is no other region to tell apart")
-        if low == high:
-            raise ValueError(f"of_interest must be true or false, got {low} for each of the {len(counted)} runs")
-        return cls.weighted(y, weight)
-
-    @classmethod
-    def weighted(cls, y: FloatArray, weight: FloatArray | None) -> Labels:
-        """Labels and weights that are known to be right."""
-        unit = 2.0 ** math.ceil(math.log2((len(y) if weight is None else weight.sum()) / UNITS))
-        if weight is None:
-            whole = y.astype(np.int64)
-            if (whole == y).all():
-                return cls(y, None, whole)
-            return cls(y, None, _rounded(y / unit), positive_unit=unit)
-        return cls(y, _rounded(weight / unit), _rounded(weight * y / unit), unit, unit)
-
-    @property
-    def binary(self) -> bool:
-        """Whether every row counts once and is of interest or not."""
-        return self.weight is None and self.positive_unit == 1.0
-
-    @property
-    def taking_part(self) -> NDArray[np.bool_]:
-        """Rows that count."""
-        return np.ones(len(self.y), dtype=bool) if self.weight is None else self.weight > 0
-
-    @property
-    def total(self) -> float:
-        """Weight of all rows."""
-        return float(len(self.y)) if self.weight is None else int(self.weight.sum()) * self.weight_unit
-
-    def times(self, times: NDArray[Any]) -> Labels:
-        """The same with each row taken a whole number of times; rows that are not taken do not take part."""
-        weight = np.ones(len(self.y), dtype=np.int64) if self.weight is None else self.weight
-        return replace(self, weight=weight * times, positive=self.positive * times)
-
-    def sums(self, rows: NDArray[np.intp]) -> tuple[float, float]:
-        """Weight of some rows and the part of it that is of interest."""
-        weight = len(rows) if self.weight is None else int(self.weight[rows].sum())
-        return weight * self.weight_unit, int(self.positive[rows].sum()) * self.positive_unit
-
-
-# What all weights together are worth in units: enough for thirteen digits, and few enough that a sum over all sides of
-# all columns, in which a row counts more than once, is still a 64-bit number.
-UNITS = 2.0**46
-
-
-def _rounded(values: FloatArray) -> NDArray[np.int64]:
-    return np.round(values).astype(np.int64)
-
-
 def between(kept: float, dropped: float) -> float:
     """A limit half-way between two different values; where no number fits in between, the one that is kept."""
     middle = 0.5 * kept + 0.5 * dropped
     return middle if middle not in (kept, dropped) else kept
-
-
-def check_weight(sample_weight: Any, n: int) -> FloatArray | None:
-    """Weights of the rows; None where all are 1."""
-    if sample_weight is None:
-        return None
-    weight = np.asarray(sample_weight, dtype=float)
-    if weight.shape != (n,):
-        raise ValueError(f"sample_weight must have shape ({n},) like the rows of X, got {weight.shape}")
-    if not (np.isfinite(weight) & (weight >= 0)).all():
-        raise ValueError("sample_weight must be finite and not negative")
-    if not weight.any():
-        raise ValueError("sample_weight is zero for every row")
-    return None if (weight == 1).all() else weight

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from surrogate.boxes.peeling import OBJECTIVES
+from surrogate.boxes.objectives import OBJECTIVES
 from surrogate.conditions import Condition, parse_conditions
 from surrogate.designs import FIXED_SIZE, SAMPLERS
 from surrogate.emulators.auto import AutoEmulator

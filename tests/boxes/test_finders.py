@@ -16,9 +16,9 @@ from sklearn.tree import DecisionTreeClassifier
 import surrogate as sg
 from surrogate.boxes.best_interval import depths
 from surrogate.boxes.folds import stratified_folds
+from surrogate.boxes.labels import Labels
 from surrogate.boxes.prim import ALPHAS
 from surrogate.boxes.quality import dominates
-from surrogate.boxes.table import Labels
 
 
 def accuracy(box, x, y):

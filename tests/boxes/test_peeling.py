@@ -16,9 +16,10 @@ import surrogate as sg
 from surrogate.boxes import cells as cells_module
 from surrogate.boxes.box import Box
 from surrogate.boxes.cells import Cells
-from surrogate.boxes.peeling import Peeling
+from surrogate.boxes.labels import Labels
 from surrogate.boxes.prim import path_limits
-from surrogate.boxes.table import InputTable, Labels
+from surrogate.boxes.search import find_path
+from surrogate.boxes.table import InputTable
 
 SPACE = sg.Space(
     a=sg.Real(0, 1),
@@ -81,7 +82,7 @@ def test_counting_cells_finds_what_sorting_finds(search):
         assert (code[np.isnan(v)] == rough.missing).all()
         order = np.argsort(v[~np.isnan(v)])
         assert (np.diff(code[~np.isnan(v)][order].astype(int)) >= 0).all()
-    one, other = Peeling(fine, labels, **options).run(), Peeling(rough, labels, **options).run()
+    one, other = find_path(fine, labels, **options), find_path(rough, labels, **options)
     assert_array_equal(one.low, other.low)
     assert_array_equal(one.high, other.high)
     assert one.allowed == other.allowed
@@ -95,7 +96,7 @@ def test_counting_cells_finds_what_sorting_finds(search):
 @given(searches(), st.booleans())
 def test_a_path_tells_what_its_boxes_hold(search, rough):
     table, labels, options = search
-    path = Peeling(coarse(table) if rough else Cells.of(table), labels, **options).run()
+    path = find_path(coarse(table) if rough else Cells.of(table), labels, **options)
     weight = np.ones(table.n) if labels.weight is None else labels.weight * labels.weight_unit
     y = labels.y
     names = [column.name for column in table.columns]
@@ -187,7 +188,7 @@ def test_pastes_are_the_slow_ones(seed, n, alpha, rough):
         return
     table, labels = InputTable.of(x), Labels.of(y, n)
     cells = coarse(table) if rough else Cells.of(table)
-    path = Peeling(cells, labels, alpha=0.15, least=10, paste_alpha=alpha).run()
+    path = find_path(cells, labels, alpha=0.15, least=10, paste_alpha=alpha)
     last = path.n_peeled - 1
     expected = slow_paste(x, y, path.low[last], path.high[last], 10, alpha)
     assert len(path.low) == path.n_peeled + len(expected)
@@ -203,8 +204,8 @@ def test_a_weight_of_two_is_the_row_twice(search, seed):
     times[0] = 1  # the lightest row is what a rank counts in
     again = np.repeat(np.arange(table.n), times)
     longer = InputTable(table.columns, table.values[again], table.has_missing)
-    one = Peeling(Cells.of(table), Labels.of(labels.y, table.n, times * 1.0), **options).run()
-    other = Peeling(Cells.of(longer), Labels.of(labels.y[again], len(again)), **options).run()
+    one = find_path(Cells.of(table), Labels.of(labels.y, table.n, times * 1.0), **options)
+    other = find_path(Cells.of(longer), Labels.of(labels.y[again], len(again)), **options)
     assert_array_equal(one.low, other.low)
     assert_array_equal(one.high, other.high)
     assert one.allowed == other.allowed
@@ -220,8 +221,8 @@ def test_rows_that_do_not_take_part_are_as_if_left_out(search, seed):
     if labels.weight is not None or not rows.any():
         return
     shorter = InputTable(table.columns, table.values[rows], bool(np.isnan(table.values[rows]).any()))
-    one = Peeling(Cells.of(table), labels, rows=rows, **options).run()
-    other = Peeling(Cells.of(shorter), Labels.of(labels.y[rows], rows.sum()), **options).run()
+    one = find_path(Cells.of(table), labels, rows=rows, **options)
+    other = find_path(Cells.of(shorter), Labels.of(labels.y[rows], rows.sum()), **options)
     assert_array_equal(one.low, other.low)
     assert_array_equal(one.high, other.high)
     assert_array_equal(one.n_inside, other.n_inside)
