@@ -51,9 +51,10 @@ from .errors import (
 )
 from .loading import available_simulators, load_simulator
 from .optimize.minimize import minimize
-from .optimize.optimizer import Optimizer, Trial
+from .optimize.optimizer import Optimizer
 from .optimize.result import Optimum
 from .optimize.stopping import regret
+from .optimize.trials import Trial
 from .outputs import Output, Series
 from .reports.page import report
 from .rules.alpa import Alpa

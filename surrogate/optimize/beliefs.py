@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from surrogate.optimize.acquisition import Improvement, Inside, Lower, Term
 from surrogate.optimize.goals import Goals
-from surrogate.optimize.pareto import HypervolumeGain, is_on_front
+from surrogate.optimize.pareto import HypervolumeGain, is_on_front, usual_reference
 from surrogate.optimize.polish import Bound
 from surrogate.optimize.surface import Kind, Surface, fit_surface
 
-__all__ = ["BEYOND_FRONT", "Beliefs"]
+__all__ = ["Beliefs"]
 
 FloatArray = NDArray[np.float64]
 
@@ -29,9 +29,6 @@ N_BEST = 3
 
 # Logarithm of the probability beyond which a constraint is believed to be met.
 LIKELY = float(np.log(0.5))
-
-# How much further than the worst point of the front the reference lies, as a share of the front's range.
-BEYOND_FRONT = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,10 +189,7 @@ class Beliefs:
             # Where no run is better than it, it says nothing about where to look (a logarithm may not even reach it).
             if (self.front < given).all(axis=1).any():
                 return np.array(given)
-        low, high = self.front.min(axis=0), self.front.max(axis=0)
-        # Of a single point the range is that of standardised outputs.
-        width = np.where(high > low, high - low, 1.0)
-        return np.asarray(high + BEYOND_FRONT * width)
+        return usual_reference(self.front)
 
 
 def _best(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from surrogate.optimize.surface import Surface
+from surrogate.optimize.trials import Trial
 
 __all__ = ["Levels"]
 
@@ -17,11 +17,6 @@ FloatArray = NDArray[np.float64]
 # After cheaper runs of so many times the cost of a run at the truest level, one at the truest level is due: a model
 # that takes a cheap level for the truth is only found out there.
 SPENT_BELOW = 1.0
-
-
-class _HasLevel(Protocol):
-    @property
-    def level(self) -> int: ...
 
 
 class Levels:
@@ -72,7 +67,7 @@ class Levels:
         unseen = [level for level in levels if level not in set(seen)]
         return unseen[0] if len(seen) >= len(levels) and unseen else levels[number % len(levels)]
 
-    def choose(self, surface: Surface, z: FloatArray, trials: Sequence[_HasLevel]) -> int:
+    def choose(self, surface: Surface, z: FloatArray, trials: Sequence[Trial]) -> int:
         """The level that reduces the variance at the truest level most, per cost.
 
         Parameters

@@ -17,9 +17,10 @@ import pandas as pd
 from surrogate.conditions import Condition
 from surrogate.loading import load_simulator
 from surrogate.optimize.goals import Goals
-from surrogate.optimize.optimizer import Optimizer, Trial
+from surrogate.optimize.optimizer import Optimizer
 from surrogate.optimize.result import Optimum
 from surrogate.optimize.stopping import Stop
+from surrogate.optimize.trials import Trial
 from surrogate.outputs import Series
 from surrogate.runs.execute import Engine, InProcess, checked_jobs, make_engine
 from surrogate.runs.outcome import Outcome

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,80 +14,25 @@ from surrogate.conditions import Condition
 from surrogate.emulators.threads import few_threads
 from surrogate.errors import InvalidInputError
 from surrogate.optimize.acquisition import Cautious, Optimistic, Term
-from surrogate.optimize.beliefs import BEYOND_FRONT, Beliefs
+from surrogate.optimize.beliefs import Beliefs
 from surrogate.optimize.encoding import Encoding
 from surrogate.optimize.goals import Goals
 from surrogate.optimize.levels import Levels
-from surrogate.optimize.pareto import hypervolume, is_on_front, knee
 from surrogate.optimize.polish import SAME_POLISHED, polish
 from surrogate.optimize.search import Search, is_new
 from surrogate.optimize.steps import Steps
 from surrogate.optimize.stopping import predicted_regret
+from surrogate.optimize.trials import BOOK, Ledger, Trial
 from surrogate.space import Space
 
-__all__ = ["Optimizer", "Trial"]
+__all__ = ["Optimizer"]
 
 FloatArray = NDArray[np.float64]
-
-# Exploiting runs whose misses count.
-LAST_EXPLOITS = 2
 
 # Proposals that are less likely to succeed than the first number are avoided. With each failure among the last runs the
 # probability that is asked for rises by the second, up to the third, and the likelier success counts that much more.
 LEAST_SUCCESS, STRICTER, MOST_SUCCESS = 0.4, 0.1, 0.8
-CAUTION, LAST_RUNS = 8.0, 8
-
-# Steps that models proposed.
-MODEL_STEPS = ("explore", "refine", "exploit")
-
-# Columns of the history that are neither inputs nor outputs.
-BOOK = ("id", "step", "level", "status", "feasible", "error", "best", "hypervolume")
-
-# A value must be better by this share of the values' range to be an improvement.
-IMPROVEMENT = 1e-12
-
-
-@dataclass(eq=False)
-class Trial:
-    """A proposed or given point and what came of it.
-
-    Attributes
-    ----------
-    id : int
-        Number in order of proposal; negative for runs that were made elsewhere.
-    x : dict
-        Value by parameter name.
-    step : str
-        Why it was proposed: "design", "explore", "refine", "exploit"; "given" if it was not.
-    level : int
-        Level of the simulator, 0 being the truest.
-    status : str
-        "pending", "done" or "failed".
-    outputs : dict or None
-        Numbers by name, once done.
-    error : str
-        Why it failed.
-
-    Examples
-    --------
-    >>> from surrogate.space import Real
-    >>> opt = Optimizer(Space(x=Real(-2, 2)), "y", rng=0)
-    >>> trial = opt.ask()[0]
-    >>> trial.step, trial.status
-    ('design', 'pending')
-    >>> opt.tell(trial, {"y": trial.x["x"] ** 2})
-    >>> trial.status
-    'done'
-    """
-
-    id: int
-    x: dict[str, Any]
-    step: str
-    level: int = 0
-    status: Literal["pending", "done", "failed"] = "pending"
-    outputs: dict[str, float] | None = None
-    error: str = ""
-    position: FloatArray = field(default_factory=lambda: np.empty(0), repr=False)
+CAUTION = 8.0
 
 
 class Optimizer:
@@ -122,8 +66,6 @@ class Optimizer:
 
     Attributes
     ----------
-    trials : list of Trial
-        All, proposed ones in order.
     seed : int
         From which everything random is made.
 
@@ -180,9 +122,9 @@ class Optimizer:
                     f"reference must have a number for each of several objectives, got {reference!r} for {k}"
                 )
             self._reference = np.array([o.sign for o in self.goals.objectives]) * given
-        self.trials: list[Trial] = []
         self._encoding = Encoding(space)
         self._levels = Levels(levels or {})
+        self._ledger = Ledger(space, self.goals, with_levels=bool(self._levels))
         self.seed = _seed(rng)
         self._memory: dict[str, dict[str, Any]] = {}
         self._fitted: tuple[tuple[Any, ...], Beliefs] | None = None
@@ -210,7 +152,7 @@ class Optimizer:
         return made
 
     def _propose(self) -> tuple[FloatArray, str, int] | None:
-        done = [t for t in self.trials if t.status == "done"]
+        done = self._ledger.done
         if self._is_designing(done):
             level = self._levels.of_design(self._n_asked, [t.level for t in self.trials])
             drawn = self._next_of_design(level)
@@ -220,31 +162,31 @@ class Optimizer:
         beliefs = self._beliefs(done)
         # Only proposals move the start of the next fit: who looks at the best or at the regret changes nothing.
         self._memory = beliefs.memory
-        pending = [t for t in self.trials if t.status == "pending"]
+        pending = self._ledger.with_status("pending")
         if pending:
             beliefs = beliefs.believing(self._columns(pending), np.array([t.level == 0 for t in pending]))
-        search = Search(self._encoding, self._known(0), rng, self._levels.columns(0))
+        search = Search(self._encoding, self._ledger.positions(0), rng, self._levels.columns(0))
         kind, point = self._step(beliefs, search, is_exploiting=any(t.step == "exploit" for t in pending))
         if point is None:
             drawn = self._next_of_design(0)
             return None if drawn is None else (drawn, "explore", 0)
         level = self._levels.choose(beliefs.objectives[0], self._encoding.columns(point[None]), self.trials)
-        if level and not is_new(point[None], self._known(level))[0]:
+        if level and not is_new(point[None], self._ledger.positions(level))[0]:
             level = 0
         return point, kind, level
 
     def _is_designing(self, done: Sequence[Trial]) -> bool:
         """Whether the design is not complete, or runs tell too little for a model."""
-        if len(done) < 2 or not self._truest(done):
+        if len(done) < 2 or not self._ledger.done_at_truest:
             return True
-        if any(t.step in MODEL_STEPS for t in self.trials):
+        if self._ledger.models_began:
             # A larger `n_initial` in a later call does not take back what the models began.
             return False
         begun = sum(t.step == "design" or t.status != "pending" for t in self.trials)
         return begun < self.n_initial or self._levels.are_unknown(t.level for t in self.trials)
 
     def _step(self, beliefs: Beliefs, search: Search, is_exploiting: bool) -> tuple[str, FloatArray | None]:
-        steps = Steps.after(self._history(), self.space.d, constrained=bool(self.goals.constraints))
+        steps = Steps.after(self._ledger.improvements(), self.space.d, constrained=bool(self.goals.constraints))
         feasibility = self._feasibility(beliefs)
         several = len(self.goals.objectives) > 1
         kind = steps.kind
@@ -277,40 +219,30 @@ class Optimizer:
             found = search.best([Optimistic(surface)], beliefs.around, starts=beliefs.around)
             return None if found is None else found[0]
         low, high = np.zeros(self.space.d), np.ones(self.space.d)
-        point = polish(surface, beliefs.bounds(self._last_misses()), search, beliefs.around, low, high)
+        # So much is kept away from each constraint as the last such runs overstepped it.
+        point = polish(surface, beliefs.bounds(self._ledger.last_misses()), search, beliefs.around, low, high)
         return point if point is not None and is_new(point[None], search.known, SAME_POLISHED)[0] else None
 
-    def _last_misses(self) -> FloatArray:
-        """By how much the last exploiting runs overstepped each constraint, (c,): so much is kept away from it."""
-        exploited = [t.outputs or {} for t in self._done() if t.step == "exploit"]
-        missed: FloatArray = np.maximum(self.goals.excesses(exploited[-LAST_EXPLOITS:]), 0.0)
-        return np.asarray(missed.max(axis=0, initial=0.0))
-
     def _feasibility(self, beliefs: Beliefs) -> list[Term]:
-        """Logarithms of the probabilities that constraints are met, and that the run succeeds: more after failures."""
-        failures = self._last_failures()
+        """Logarithms of the probabilities that constraints are met, and that the run succeeds: more after failures.
+
+        An optimum that lies at the edge of where runs fail would otherwise cost a failure for every success.
+        """
+        failures = self._ledger.last_failures()
         least = min(LEAST_SUCCESS + STRICTER * failures, MOST_SUCCESS)
         cautious = [Cautious(likely, 1.0 + CAUTION * failures, least) for likely in beliefs.succeeds()]
         return [*beliefs.limits(), *cautious]
 
-    def _last_failures(self) -> int:
-        """How many of the last proposals failed.
-
-        An optimum that lies at the edge of where runs fail would otherwise cost a failure for every success.
-        """
-        proposed = [t for t in self.trials if t.status != "pending" and t.step not in ("design", "given")]
-        return sum(t.status == "failed" for t in proposed[-LAST_RUNS:])
-
     # Models
 
     def _beliefs(self, done: list[Trial]) -> Beliefs:
-        key = (len(done), sum(t.status == "failed" for t in self.trials))
+        key = (len(done), len(self._ledger.with_status("failed")))
         if self._fitted is None or self._fitted[0] != key:
             self._fitted = key, self._fit(done)
         return self._fitted[1]
 
     def _fit(self, done: list[Trial]) -> Beliefs:
-        failed = [t for t in self.trials if t.status == "failed"]
+        failed = self._ledger.with_status("failed")
         return Beliefs.of(
             self.goals,
             [t.outputs or {} for t in done],
@@ -328,17 +260,9 @@ class Optimizer:
         levels = np.array([self._levels.columns(t.level) for t in trials])
         return np.hstack([z, levels.reshape(len(trials), len(self._levels.columns(0)))])
 
-    def _known(self, level: int) -> FloatArray:
-        found = [t.position for t in self.trials if t.level == level]
-        return np.array(found).reshape(-1, self.space.d)
-
-    @staticmethod
-    def _truest(trials: Iterable[Trial]) -> list[Trial]:
-        return [t for t in trials if t.level == 0]
-
     def _next_of_design(self, level: int) -> FloatArray | None:
         """The next point of a scrambled Sobol sequence that is new at a level; None if the space is exhausted."""
-        known = np.unique(self._known(level), axis=0)
+        known = np.unique(self._ledger.positions(level), axis=0)
         if np.isfinite(self._encoding.n_points) and len(known) >= self._encoding.n_points:
             return None
         sequence = qmc.Sobol(self.space.d, rng=np.random.default_rng([self.seed, 2**32 - 1]))
@@ -351,30 +275,6 @@ class Optimizer:
             if is_new(u, known)[0]:
                 return np.asarray(u[0])
         return None
-
-    def _history(self) -> list[tuple[str, bool]]:
-        """Kind of each settled step and whether it improved on all before it, in order of proposal."""
-        settled = [t for t in self.trials if t.status != "pending" and t.level == 0]
-        done = [t for t in settled if t.status == "done"]
-        outputs = [t.outputs or {} for t in done]
-        if not done:
-            return []
-        feasible = self.goals.feasible(outputs)
-        scores = self.goals.scores(outputs)[:, 0]
-        violations = self.goals.violations(outputs)
-        # Any feasible run is better than any other; those are compared by what they violate.
-        worst = max(float(scores.max()), 0.0) + 1.0
-        merit = np.where(feasible, scores, worst + np.abs(worst) * violations)
-        by_trial = {id(t): value for t, value in zip(done, merit, strict=True)}
-        least = IMPROVEMENT * float(np.ptp(merit))
-        out, best = [], np.inf
-        for trial in settled:
-            value = by_trial.get(id(trial), np.inf)
-            improved = bool(value < best - least) if np.isfinite(best) else bool(value < best)
-            best = min(best, value)
-            if trial.step in MODEL_STEPS:
-                out.append((trial.step, improved))
-        return out
 
     # Telling
 
@@ -447,7 +347,7 @@ class Optimizer:
         """
         listed = [trials] if isinstance(trials, Trial) else list(trials)
         withdrawn = {id(trial) for trial in self._checked_trials(listed, 0)}
-        self.trials = [trial for trial in self.trials if id(trial) not in withdrawn]
+        self._ledger.trials = [trial for trial in self.trials if id(trial) not in withdrawn]
 
     def _checked_trials(self, trials: Any, level: int) -> list[Trial]:
         if isinstance(trials, Trial):
@@ -481,73 +381,47 @@ class Optimizer:
     # Knowing
 
     @property
+    def trials(self) -> list[Trial]:
+        """All trials, proposed ones in order."""
+        return self._ledger.trials
+
+    @property
     def best(self) -> Trial | None:
         """The best feasible run at the truest level, or, where none is feasible, the one that violates least.
 
         With noise the best as predicted; of several objectives the knee of the front. None before any run.
         """
-        done: list[Trial] = self._truest(self._done())
-        if not done:
-            return None
-        outputs = [t.outputs or {} for t in done]
-        rows = np.flatnonzero(self.goals.feasible(outputs))
-        if not len(rows):
-            return done[int(np.argmin(self.goals.violations(outputs)))]
-        scores = self.goals.scores(outputs)[rows]
-        if scores.shape[1] > 1:
-            on_front = rows[is_on_front(scores)]
-            return done[int(on_front[knee(self.goals.scores([outputs[i] for i in on_front]))])]
-        if self.noise and len(done) > 2:
-            everything = self._done()
-            with few_threads(len(everything)):
-                predicted, _ = self._beliefs(everything).objectives[0].predict(self._columns(done))
-            return done[int(rows[np.argmin(predicted[rows])])]
-        return done[int(rows[np.argmin(scores[:, 0])])]
+        is_unsure = self.noise and len(self._ledger.done_at_truest) > 2
+        return self._ledger.best(self._predicted if is_unsure else None)
+
+    def _predicted(self, trials: Sequence[Trial]) -> FloatArray:
+        done = self._ledger.done
+        with few_threads(len(done)):
+            mean, _ = self._beliefs(done).objectives[0].predict(self._columns(trials))
+        return mean
 
     @property
     def is_feasible(self) -> bool:
         """Whether a run meets all constraints."""
-        return bool(self.goals.feasible([t.outputs or {} for t in self._truest(self._done())]).any())
-
-    def _done(self) -> list[Trial]:
-        return [t for t in self.trials if t.status == "done"]
+        return self._ledger.is_feasible
 
     @property
     def front(self) -> list[Trial]:
         """Feasible runs that no other one beats in all objectives, by the first objective."""
-        done = self._truest(self._done())
-        outputs = [t.outputs or {} for t in done]
-        rows = np.flatnonzero(self.goals.feasible(outputs)) if done else np.empty(0, dtype=int)
-        if not len(rows):
-            return []
-        scores = self.goals.scores(outputs)[rows]
-        chosen = rows[is_on_front(scores)]
-        return sorted((done[i] for i in chosen), key=lambda t: self.goals.scores([t.outputs or {}])[0, 0])
+        return self._ledger.front
 
     def hypervolumes(self) -> list[float]:
         """Hypervolume of the front after each trial in order of proposal; all from one reference.
 
         Without a `reference` it lies a tenth of the last front's range beyond its worst points.
         """
-        front = self.front
-        if not front or len(self.goals.objectives) == 1:
-            return [0.0] * len(self.trials)
-        last = self.goals.scores([t.outputs or {} for t in front])
-        width = np.ptp(last, axis=0)
-        reference = self._reference
-        if reference is None:
-            reference = last.max(axis=0) + BEYOND_FRONT * np.where(width > 0, width, 1.0)
-        out: list[float] = []
-        front_then = np.empty((0, last.shape[1]))
-        for trial in self.trials:
-            if trial.status == "done" and trial.level == 0 and self.goals.feasible([trial.outputs or {}])[0]:
-                score = self.goals.scores([trial.outputs or {}])
-                if not (front_then <= score).all(axis=1).any():
-                    front_then = np.vstack([front_then[~(score <= front_then).all(axis=1)], score])
-                    out.append(hypervolume(front_then, reference))
-                    continue
-            out.append(out[-1] if out else 0.0)
-        return out
+        return self._ledger.hypervolumes(self._reference)
+
+    def to_frame(self) -> pd.DataFrame:
+        """All trials in the order in which they were proposed or told: id, parameters, outputs, step, level, status,
+        feasible, error. Other outputs that are called like one of these are left out.
+        """
+        return self._ledger.to_frame()
 
     def regret_bound(self, confidence: float = 0.95) -> float:
         """By how much at most the best run can be improved, with this probability as the model sees it.
@@ -557,7 +431,7 @@ class Optimizer:
         """
         if not 0 < confidence < 1:
             raise ValueError(f"confidence must lie between 0 and 1, got {confidence}")
-        done, best = self._done(), self.best
+        done, best = self._ledger.done, self.best
         if len(self.goals.objectives) > 1:
             raise ValueError("a bound on the regret is of one objective; with several see hypervolumes")
         if best is None or not self.is_feasible or len(done) < self.n_initial:
@@ -576,26 +450,6 @@ class Optimizer:
                 best.position,
                 confidence,
             )
-
-    def to_frame(self) -> pd.DataFrame:
-        """All trials in the order in which they were proposed or told: id, parameters, outputs, step, level, status,
-        feasible, error. Other outputs that are called like one of these are left out.
-        """
-        trials = self.trials
-        told = dict.fromkeys([*self.goals.outputs, *(n for t in trials for n in (t.outputs or {}))])
-        names = [name for name in told if name not in BOOK and name not in self.space]
-        table = pd.DataFrame(index=pd.Index([t.id for t in trials], name="id"))
-        for name in self.space:
-            table[name] = [t.x[name] for t in trials]
-        for name in names:
-            table[name] = [np.nan if t.outputs is None else t.outputs.get(name, np.nan) for t in trials]
-        table["step"] = [t.step for t in trials]
-        if self._levels:
-            table["level"] = [t.level for t in trials]
-        table["status"] = [t.status for t in trials]
-        table["feasible"] = [t.outputs is not None and bool(self.goals.feasible([t.outputs])[0]) for t in trials]
-        table["error"] = [t.error for t in trials]
-        return table
 
     def cost(self, level: int) -> float:
         """Cost of a run at a level, in runs at the truest."""

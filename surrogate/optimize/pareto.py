@@ -12,9 +12,12 @@ from numpy.typing import ArrayLike, NDArray
 from surrogate.optimize.acquisition import log_improvement
 from surrogate.optimize.surface import Moments, Surface
 
-__all__ = ["HypervolumeGain", "hypervolume", "is_on_front", "knee", "undominated_boxes"]
+__all__ = ["HypervolumeGain", "hypervolume", "is_on_front", "knee", "undominated_boxes", "usual_reference"]
 
 FloatArray = NDArray[np.float64]
+
+# How much further than the worst point of the front the reference lies, as a share of the front's range.
+BEYOND_FRONT = 0.1
 
 
 def is_on_front(points: ArrayLike) -> NDArray[np.bool_]:
@@ -72,6 +75,13 @@ def hypervolume(points: ArrayLike, reference: ArrayLike) -> float:
     return float(
         sum((end - y[i, -1]) * hypervolume(y[: i + 1, :-1], r[:-1]) for i, end in enumerate(ends) if end > y[i, -1])
     )
+
+
+def usual_reference(front: FloatArray) -> FloatArray:
+    """The point from which the hypervolume of a front, (n, k), is measured unless one is given."""
+    width = np.ptp(front, axis=0)
+    # A single point has no range: 1, that of standardised outputs.
+    return np.asarray(front.max(axis=0) + BEYOND_FRONT * np.where(width > 0, width, 1.0))
 
 
 def undominated_boxes(front: FloatArray, reference: FloatArray) -> tuple[FloatArray, FloatArray]:
