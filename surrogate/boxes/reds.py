@@ -7,23 +7,16 @@ from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
-import scipy.special
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, clone
-from sklearn.ensemble import GradientBoostingClassifier, VotingClassifier
-from sklearn.frozen import FrozenEstimator
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer
 
 from surrogate.boxes.box import Box, BoxUnion
 from surrogate.boxes.choice import choose_supported
+from surrogate.boxes.metamodels import choose_metamodel
 from surrogate.boxes.prim import Prim
 from surrogate.boxes.table import InputTable
 from surrogate.conditions import Condition
 from surrogate.emulators.classifier import ProbabilityEmulator
-from surrogate.emulators.forest import ForestEmulator
-from surrogate.emulators.gp.gaussian_process import GaussianProcess
 from surrogate.space import Space
 from surrogate.transfer.chain import Metamorphosis
 from surrogate.transfer.generators.uniform import Uniform
@@ -32,22 +25,8 @@ __all__ = ["Reds"]
 
 FloatArray = NDArray[np.float64]
 
-# A probability of 0 or 1 that is wrong must not decide between metamodels alone.
-SMALLEST_PROBABILITY = 0.005
-
-# This share of the mean's weights is equal, and a model with less than the least weight is left out.
-EQUAL_SHARE, LEAST_WEIGHT = 0.1, 0.1
-
 # Halvings that find the threshold in a function that says what is of interest: to the last bit of a double.
 HALVINGS = 200
-
-ON_OUTPUT = "Gaussian process on the output"
-ON_LABELS = "Gaussian process on the labels"
-FOREST = "forest on the labels"
-BOOSTED = "boosted trees on the labels"
-MEAN = "weighted mean on the labels"
-RUNS = "none: the runs themselves"
-SHARE = "share of interest"
 
 
 class Reds(BaseEstimator):
@@ -213,83 +192,21 @@ class Reds(BaseEstimator):
     def _learn(
         self, X: Any, output: NDArray[Any], labels: NDArray[np.bool_], condition: Condition | None, space: Space | None
     ) -> Any:
+        if isinstance(self.metamodel, str):
+            choice = choose_metamodel(X, output, labels, condition, space, self.rng)
+            self.method_, self.reason_ = choice.method, choice.reason
+            self.log_losses_, self.weights_ = choice.log_losses, choice.weights
+            return choice.model
+        self.method_ = type(self.metamodel).__name__
+        self.reason_ = "the metamodel was given"
+        given = clone(self.metamodel)
+        if not isinstance(given, ProbabilityEmulator):
+            return given.fit(X, labels)
         extra = () if space is None else (space,)
-        if not isinstance(self.metamodel, str):
-            self.method_ = type(self.metamodel).__name__
-            self.reason_ = "the metamodel was given"
-            given = clone(self.metamodel)
-            if not isinstance(given, ProbabilityEmulator):
-                return given.fit(X, labels)
-            if given.condition is None or condition is None:
-                return given.set_params(condition=None).fit(X, labels, *extra)
-            # What is of interest is said once, to this method: a condition of its own only says to learn the output.
-            return given.set_params(condition=condition).fit(X, output, *extra)
-        models: dict[str, Any] = {}
-        left_out: dict[str, FloatArray] = {}
-        if condition is not None:
-            model = ProbabilityEmulator(condition, emulator=GaussianProcess())
-            models[ON_OUTPUT] = model.fit(X, output, *extra)
-            mean, std = model.emulator_.leave_one_out()
-            side = 1.0 if condition.operator in ("<", "<=") else -1.0
-            z = side * (condition.value - mean) / np.maximum(std, np.finfo(float).tiny)
-            left_out[ON_OUTPUT] = scipy.special.ndtr(z)
-        candidates = {
-            ON_LABELS: GaussianProcess(kernel="matern52", noise="estimate", warp=None),
-            FOREST: ForestEmulator(kind="random_forest", rng=self.rng),
-        }
-        for name, emulator in candidates.items():
-            models[name] = ProbabilityEmulator(emulator=emulator, rng=self.rng).fit(X, labels, *extra)
-            left_out[name] = models[name].left_out_
-        rarer = int(min(labels.sum(), (~labels).sum()))
-        if rarer >= 2:
-            trees = _boosted_trees(space)
-            folds = StratifiedKFold(min(5, rarer), shuffle=True, random_state=0)
-            left_out[BOOSTED] = cross_val_predict(trees, X, labels, cv=folds, method="predict_proba")[:, 1]
-            models[BOOSTED] = trees.fit(X, labels)
-        left_out[SHARE] = np.full(len(labels), labels.mean())
-        losses = {name: _log_losses(p, labels) for name, p in left_out.items()}
-        # Its hyper-parameters, one an input, and its calibration were chosen with the labels that were then left out.
-        losses[ON_LABELS] += (self.n_features_in_ + 2) / len(labels)
-        models[MEAN], losses[MEAN] = self._mean({name: models[name] for name in models if name != ON_OUTPUT}, losses)
-        self.log_losses_ = pd.Series({name: loss.mean() for name, loss in losses.items()}, name="log_loss")
-        told = ", ".join(f"{name} {loss:.3f}" for name, loss in self.log_losses_.sort_values().items())
-        best = str(self.log_losses_[[name for name in (ON_OUTPUT, MEAN, SHARE) if name in losses]].idxmin())
-        if best != ON_OUTPUT and condition is not None and _is_close(losses[ON_OUTPUT], losses[best]):
-            self.method_ = ON_OUTPUT
-            self.reason_ = (
-                "the output says more than labels do, and its log loss of left-out runs is within two standard "
-                f"errors of the smallest ({told})"
-            )
-            return models[ON_OUTPUT]
-        if best == SHARE:
-            self.method_ = RUNS
-            self.reason_ = (
-                f"no metamodel tells left-out runs better than their share of interest does (log loss: {told})"
-            )
-            return None
-        self.method_ = best
-        if best == MEAN:
-            parts = ", ".join(f"{share:.0%} {name}" for name, share in self.weights_.items())
-            self.reason_ = f"with the weights that are likeliest for left-out runs: {parts} (log loss: {told})"
-        else:
-            self.reason_ = f"it has the smallest log loss of left-out runs ({told})"
-        return models[best]
-
-    def _mean(self, models: dict[str, Any], losses: dict[str, FloatArray]) -> tuple[Any, FloatArray]:
-        """The weighted mean of models, and its log losses of left-out runs.
-
-        Few labels do not tell which of several models is the best: on nine functions whose outcomes are labels, at
-        N = 200, the mean's boxes have 0.7 points more area than those of the model with the smallest loss.
-        """
-        likelihood = np.exp(-np.array([losses[name] for name in models]))
-        weights = _likeliest_weights(likelihood)
-        used = weights >= LEAST_WEIGHT
-        weights = np.where(used, weights, 0.0) / weights[used].sum()
-        self.weights_ = pd.Series(weights, index=list(models), name="weight")[used]
-        members = [(name, FrozenEstimator(models[name])) for name in self.weights_.index]
-        mean = VotingClassifier(members, voting="soft", weights=self.weights_.to_numpy())
-        # Members are frozen: this only tells the classes.
-        return mean.fit(np.zeros((2, self.n_features_in_)), [False, True]), -np.log(weights @ likelihood)
+        if given.condition is None or condition is None:
+            return given.set_params(condition=None).fit(X, labels, *extra)
+        # What is of interest is said once, to this method: a condition of its own only says to learn the output.
+        return given.set_params(condition=condition).fit(X, output, *extra)
 
     def _on_runs(self, table: InputTable, labels: NDArray[np.bool_]) -> pd.DataFrame:
         inside = [table.inside(box.limits) for box in self.boxes_]
@@ -367,30 +284,3 @@ def _n_supporting(labels: NDArray[np.bool_], share: float) -> float:
     shares = np.clip([share, 1 - share], np.finfo(float).tiny, None)
     rarer = int(np.argmin(shares))
     return float(max(len(labels), counts[rarer] / shares[rarer]))
-
-
-def _boosted_trees(space: Space | None) -> Any:
-    """Boosted trees as the paper tunes them most often: shallow, on three quarters of the runs each."""
-    trees = GradientBoostingClassifier(n_estimators=100, max_depth=3, subsample=0.75, random_state=0)
-    return trees if space is None else make_pipeline(FunctionTransformer(space.to_unit), trees)
-
-
-def _likeliest_weights(likelihood: FloatArray) -> FloatArray:
-    """Weights of a mixture from what each part (k) gave each left-out label (n), by expectation and maximisation."""
-    equal = np.full(len(likelihood), 1 / len(likelihood))
-    weights = equal
-    for _ in range(100):
-        shares = weights[:, None] * likelihood / (weights @ likelihood)
-        weights = (1 - EQUAL_SHARE) * shares.mean(axis=1) + EQUAL_SHARE * equal
-    return weights
-
-
-def _log_losses(probability: FloatArray, labels: NDArray[np.bool_]) -> FloatArray:
-    p = np.clip(probability, SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)
-    return np.asarray(-np.log(np.where(labels, p, 1 - p)))
-
-
-def _is_close(losses: FloatArray, best: FloatArray) -> bool:
-    """Whether the mean of losses exceeds that of the best by no more than two standard errors of the difference."""
-    difference = losses - best
-    return bool(difference.mean() <= 2 * difference.std(ddof=1) / np.sqrt(len(difference)))

@@ -8,7 +8,7 @@ import pytest
 from sklearn.ensemble import RandomForestClassifier
 
 import surrogate as sg
-from surrogate.boxes.reds import _likeliest_weights
+from surrogate.boxes.metamodels import _likeliest_weights
 
 SPACE = sg.Space({f"x{j}": sg.Real(0, 1) for j in range(1, 6)})
 
