@@ -8,7 +8,7 @@ points with their true labels; "BI" is a best interval instead of PRIM on 10,000
 that holds bryant2010_tgl.csv (five folds) and smart_grid_uci_6000.csv (N = 400), also on these. Rows are kept in
 results/reds.csv, so that an interrupted benchmark goes on.
 
-    python benchmarks/reds.py --repeats 10 --data DATA --jobs 2    # two hours; writes results/reds.md
+    python benchmarks/reds.py --repeats 10 --data DATA --jobs 2    # three to four hours; writes results/reds.md
     python benchmarks/reds.py --repeats 1 --n 200 --functions borehole ishigami --inputs uniform
     python benchmarks/reds.py --report                      # only writes the tables of the rows that there are
 """
