@@ -180,7 +180,7 @@ def _likeliest_weights(likelihood: FloatArray) -> FloatArray:
     return weights
 
 
-def _log_losses(probability: FloatArray, labels: NDArray[np.bool_]) -> FloatArray:
+def _log_losses(probability: FloatArray, labels: Labelled) -> FloatArray:
     p = np.clip(probability, SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)
     return np.asarray(-np.log(np.where(labels, p, 1 - p)))
 

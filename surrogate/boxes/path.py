@@ -132,7 +132,7 @@ class Path:
     def of(cls, trail: Trail, n_peeled: int, beside: list[FloatArray]) -> Path:
         """The steps of a trail; `beside` tells of each what one side alone leaves out, as `Exits.beside` does."""
         _, _, allowed, n_inside, weight, positive = zip(*trail.steps, strict=True)
-        path = cls(
+        return cls(
             trail.lows,
             trail.highs,
             allowed,
@@ -140,33 +140,8 @@ class Path:
             np.array(weight),
             np.array(positive),
             n_peeled,
-            np.full((len(allowed), len(trail.low), 2), np.nan),
+            _quasi_p(trail, np.array(beside).reshape(len(trail.steps), -1, SIDES, 2)),
         )
-        path._judge_limits(trail.n_categories, np.array(beside).reshape(len(allowed), -1, SIDES, 2))
-        return path
-
-    def _judge_limits(self, n_categories: dict[int, int], beside: FloatArray) -> None:
-        """How likely as many rows of interest are inside if a limit did nothing, for every limit of every box [1].
-
-        Without the limit the box holds T' rows, H' of them of interest; of the T that are left inside with it, at
-        least H are of interest with probability P(Binomial(T, H' / T') >= H): the incomplete beta function, which also
-        takes weights.
-
-        .. [1] B. P. Bryant, R. J. Lempert, "Thinking inside the box", TFSC 77(1), 2010.
-        """
-        closed = np.stack([self.low > -np.inf, self.high < np.inf], axis=2)
-        lone = ~(closed[:, :, 0] & closed[:, :, 1])
-        # An input's only limit, dropped, also lets its missing values in.
-        more = beside[:, :, [LOWER, UPPER]] + np.where(lone[:, :, None], beside[:, :, ABSENT], 0)[:, :, None]
-        for j, size in n_categories.items():
-            closed[:, j, 0] = [len(allowed[j]) < size for allowed in self.allowed]
-            more[:, j, 0] = beside[:, j, UPPER] + beside[:, j, ABSENT]
-        box = np.nonzero(closed)[0]
-        extra, extra_of_interest = more[closed].T
-        inside, of_interest = self.weight[box], self.positive[box]
-        share = (of_interest + extra_of_interest) / (inside + extra)
-        chance = scipy.special.betainc(of_interest, inside - of_interest + 1, share)
-        self.quasi_p[closed] = np.where(of_interest > 0, chance, 1.0)
 
     def inside(self, table: InputTable, rows: IntArray) -> NDArray[np.bool_]:
         """Which of some rows of a table lie in each box, shape (b, len(rows))."""
@@ -190,3 +165,29 @@ class Path:
             inside @ weight * labels.weight_unit,
             inside @ labels.positive[rows].astype(float) * labels.positive_unit,
         )
+
+
+def _quasi_p(trail: Trail, beside: FloatArray) -> FloatArray:
+    """How likely as many rows of interest are inside if a limit did nothing, for every limit of every box [1].
+
+    Without the limit the box holds T' rows, H' of them of interest; of the T that are left inside with it, at least H
+    are of interest with probability P(Binomial(T, H' / T') >= H): the incomplete beta function, which also takes
+    weights.
+
+    .. [1] B. P. Bryant, R. J. Lempert, "Thinking inside the box", TFSC 77(1), 2010.
+    """
+    closed = np.stack([trail.lows > -np.inf, trail.highs < np.inf], axis=2)
+    lone = ~(closed[:, :, 0] & closed[:, :, 1])
+    # An input's only limit, dropped, also lets its missing values in.
+    more = beside[:, :, [LOWER, UPPER]] + np.where(lone[:, :, None], beside[:, :, ABSENT], 0)[:, :, None]
+    for j, size in trail.n_categories.items():
+        closed[:, j, 0] = [len(step.allowed[j]) < size for step in trail.steps]
+        more[:, j, 0] = beside[:, j, UPPER] + beside[:, j, ABSENT]
+    box = np.nonzero(closed)[0]
+    extra, extra_of_interest = more[closed].T
+    inside, of_interest = np.array([(step.weight, step.positive) for step in trail.steps])[box].T
+    share = (of_interest + extra_of_interest) / (inside + extra)
+    chance = scipy.special.betainc(of_interest, inside - of_interest + 1, share)
+    out = np.full(closed.shape, np.nan)
+    out[closed] = np.where(of_interest > 0, chance, 1.0)
+    return out
