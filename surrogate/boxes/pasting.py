@@ -71,11 +71,13 @@ class Pasting:
                     found[name] = self._categories_back(j) if j in self.box.allowed else [self._rows_back(j, side)]
                 for paste in found[name]:
                     kept = self.box.weight + paste.moved
-                    before = self.box.positive / self.box.weight
-                    after = (self.box.positive + paste.positive) / kept
-                    if kept < self.least or paste.moved <= 0 or after <= before:
+                    if kept < self.least or paste.moved <= 0:
                         continue
-                    key = (float(self.score(before, after, kept, paste.moved)), paste.frees)
+                    gain = paste.positive / paste.moved - self.box.positive / self.box.weight
+                    if gain <= 0:
+                        continue
+                    after = (self.box.positive + paste.positive) / kept
+                    key = (float(self.score(gain, after, kept)), paste.frees)
                     if best is None or key > best_key:
                         best, best_key = paste, key
             if best is None:

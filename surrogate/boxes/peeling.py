@@ -226,9 +226,9 @@ class Peeling:
         return value
 
     def _score_of(self, moved: FloatArray, positive: FloatArray) -> FloatArray:
-        kept, density = self.box.weight - moved, self.box.positive / self.box.weight
-        after = (self.box.positive - positive) / np.maximum(kept, self.tiny)
-        value: FloatArray = self.score(density, after, kept, np.maximum(moved, self.tiny))
+        kept = np.maximum(self.box.weight - moved, self.tiny)
+        gain = self.box.positive / self.box.weight - positive / np.maximum(moved, self.tiny)
+        value: FloatArray = self.score(gain, (self.box.positive - positive) / kept, kept)
         return value
 
     def _bounds(
