@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from surrogate.designs._design import finish, open_ends
+from surrogate.designs._exchange import n_values
 from surrogate.space import Categorical, Real, Space
 
 __all__ = ["coded_to_unit", "design_from_coded", "numeric", "two_levels", "with_centres"]
@@ -66,7 +67,7 @@ def two_levels(space: Space, sampler: str) -> None:
 
 
 def numeric(space: Space, sampler: str) -> None:
-    """Refuse categorical parameters, which have no middle.
+    """Refuse parameters without a middle: categories, and whatever has only two values.
 
     Raises
     ------
@@ -75,3 +76,5 @@ def numeric(space: Space, sampler: str) -> None:
     for name, parameter in space.items():
         if isinstance(parameter, Categorical):
             raise ValueError(f"{sampler} needs a middle level, but {name!r} is categorical; use factorial or optimal")
+        if not isinstance(parameter, Real) and n_values(parameter) == 2:
+            raise ValueError(f"{sampler} needs a middle level, but {name!r} has two values; use factorial or optimal")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import qmc
 
-from surrogate.designs._criteria import Points, maxpro_between, squared_between
+from surrogate.designs._criteria import Points, maxpro_between, squared_distances
 from surrogate.designs._design import first_that_hold
 from surrogate.designs._exchange import seen
 from surrogate.designs.where import Condition
@@ -22,23 +20,14 @@ FloatArray = NDArray[np.float64]
 
 def _nearest(points: Points, rows: NDArray[np.int64], others: NDArray[np.int64]) -> FloatArray:
     """Distance of each row to the nearest of the others."""
-    return np.asarray(np.sqrt(np.add.reduce(_by_column(squared_between, points, rows, others)).min(axis=1)))
+    return np.asarray(np.sqrt(squared_distances(points, points.x[rows], points.x[others]).min(axis=1)))
 
 
 def _apart_in_subsets(points: Points, rows: NDArray[np.int64], others: NDArray[np.int64]) -> FloatArray:
     """A row's share of the MaxPro sum, as a length."""
-    product = np.multiply.reduce(_by_column(maxpro_between, points, rows, others))
-    return np.asarray(product.sum(axis=1) ** (-0.5 / points.x.shape[1]))
-
-
-def _by_column(
-    between: Callable[[FloatArray, FloatArray, int, bool], FloatArray],
-    points: Points,
-    rows: NDArray[np.int64],
-    others: NDArray[np.int64],
-) -> list[FloatArray]:
     columns = zip(points.x[rows].T, points.x[others].T, points.levels, points.nominal)
-    return [between(a, b, int(levels), bool(nominal)) for a, b, levels, nominal in columns]
+    product = np.multiply.reduce([maxpro_between(a, b, int(k), bool(nominal)) for a, b, k, nominal in columns])
+    return np.asarray(product.sum(axis=1) ** (-0.5 / points.x.shape[1]))
 
 
 # How far each of some points is from others, by criterion; about n^(-1/d) in a good design.

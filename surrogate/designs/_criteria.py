@@ -59,12 +59,13 @@ def nominal_distance(levels: int) -> float:
     return 1 / (6 * (1 - 1 / levels))
 
 
-def squared_distances(points: Points) -> FloatArray:
-    """Between all rows, array of shape (n, n)."""
-    x = points.x
-    total = np.zeros((len(x), len(x)))
-    for k in range(x.shape[1]):
-        total += _squared(x[:, k], int(points.levels[k]), bool(points.nominal[k]))
+def squared_distances(points: Points, a: FloatArray | None = None, b: FloatArray | None = None) -> FloatArray:
+    """Between all rows, (n, n); or between positions `a`, (m, d), and `b`, (k, d), in the columns of `points`."""
+    a = points.x if a is None else a
+    b = a if b is None else b
+    total = np.zeros((len(a), len(b)))
+    for k in range(a.shape[1]):
+        total += squared_between(a[:, k], b[:, k], int(points.levels[k]), bool(points.nominal[k]))
     return total
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from surrogate.designs._criteria import squared_distances
 from surrogate.designs._design import FloatArray, Rng, check_size, finish, first_that_hold, seeded
 from surrogate.designs._exchange import LARGEST, seen
 from surrogate.designs.copula import Correlation, correlated
@@ -146,13 +147,13 @@ def _in_empty_slices(old: FloatArray, n: int, rng: np.random.Generator) -> Float
 def _far_points(space: Space, old: FloatArray, n: int, condition: Condition, rng: np.random.Generator) -> pd.DataFrame:
     """One after the other, of many points that meet the condition, the one farthest from all before."""
     pool, _ = first_that_hold(space, lambda size: rng.random((size, space.d)), max(50 * n, 2000), condition.text, None)
-    x, others = seen(space, pool).x, seen(space, old).x
-    nearest = np.min([((x - other) ** 2).sum(axis=1) for other in others], axis=0)
+    points, others = seen(space, pool), seen(space, old).x
+    nearest = np.min([squared_distances(points, points.x, other[None])[:, 0] for other in others], axis=0)
     chosen = []
     for _ in range(n):
         best = int(np.argmax(nearest))
         chosen.append(best)
-        nearest = np.minimum(nearest, ((x - x[best]) ** 2).sum(axis=1))
+        nearest = np.minimum(nearest, squared_distances(points, points.x, points.x[[best]])[:, 0])
         nearest[best] = -1.0
     return space.from_unit(pool[chosen])
 

@@ -19,6 +19,9 @@ __all__ = ["design"]
 # Beyond this many points the search for a maximin design takes longer than a few seconds and gains little over Sobol's.
 LARGEST_SEARCHED = 500
 
+# Up to so many combinations are looked at one by one for those that meet a condition.
+MOST_LISTED = 100_000
+
 
 def design(
     space: Space, n: int, *, rng: Rng = None, where: Where = None, correlation: Correlation = None
@@ -29,7 +32,8 @@ def design(
     ----------
     space : Space
     n : int
-        Number of points; if the space has no more combinations than that, all of them are returned once.
+        Number of points; if the space has no more combinations than that (that meet the condition), all of them are
+        returned once.
     rng : int, numpy Generator or None
     where : str or list of str, optional
         Conditions on the inputs.
@@ -48,10 +52,11 @@ def design(
     'a maximin Latin hypercube: 20 points are few for 2 parameters, so they are kept as far apart as possible'
     """
     n = check_size(n)
-    combinations = np.prod([np.inf if isinstance(p, Real) else float(n_values(p)) for p in space.values()])
-    if combinations <= n and where is None and correlation is None:
-        made = factorial(space, {name: n_values(p) for name, p in space.items()})
-        why = f"a full factorial: the space has only {len(made)} combinations, and {n} runs pay for all of them"
+    all_of_them = None if correlation is not None else _all_combinations(space, n, where)
+    if all_of_them is not None:
+        made = all_of_them
+        which = "the space has" if where is None else "the condition leaves"
+        why = f"a full factorial: {which} only {len(made)} combinations, and {n} runs pay for all of them"
     elif correlation is not None and where is None:
         made = latin_hypercube(space, n, correlation=correlation, rng=rng)
         why = "a Latin hypercube rearranged to the wanted correlations: every parameter stays evenly covered"
@@ -71,3 +76,12 @@ def design(
         why = f"a maximin Latin hypercube: {what}, so they are kept as far apart as possible"
     told = {str(key): value for key, value in made.attrs.items() if key not in ("sampler", "seed", "n")}
     return finish(space, made, made.attrs["sampler"], made.attrs["seed"], {**told, "why": why})
+
+
+def _all_combinations(space: Space, n: int, where: Where) -> pd.DataFrame | None:
+    """Every combination of a discrete space, if there are at most `n` that meet the condition."""
+    total = np.prod([np.inf if isinstance(p, Real) else float(n_values(p)) for p in space.values()])
+    if total > (n if where is None else max(n, MOST_LISTED)):
+        return None
+    made = factorial(space, {name: n_values(p) for name, p in space.items()}, where=where)
+    return made if len(made) <= n else None

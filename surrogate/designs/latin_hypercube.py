@@ -148,8 +148,7 @@ def _latin(
     options: dict[str, str | None],
 ) -> pd.DataFrame:
     n = check_size(n)
-    if criterion is not None and criterion not in get_args(Criterion):
-        raise ValueError(f"unknown criterion {criterion!r}; {did_you_mean(str(criterion), get_args(Criterion))}")
+    check_criterion(criterion)
     if not effort > 0:
         raise ValueError(f"effort must be positive, got {effort!r}")
     condition, couple = check_where(where, space), correlated(space, correlation)
@@ -170,6 +169,12 @@ def _latin(
     else:
         u = optimised(space, start, criterion, generator, effort=effort)
     return design_from_unit(space, u, sampler, seed, {**options, "correlation": couple.told})
+
+
+def check_criterion(criterion: str | None) -> None:
+    """Raise a ValueError if there is no such criterion."""
+    if criterion is not None and criterion not in get_args(Criterion):
+        raise ValueError(f"unknown criterion {criterion!r}; {did_you_mean(str(criterion), get_args(Criterion))}")
 
 
 def optimised(

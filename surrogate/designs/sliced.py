@@ -9,7 +9,7 @@ import pandas as pd
 
 from surrogate.designs._design import Rng, check_size, finish, seeded
 from surrogate.designs.augment import extended
-from surrogate.designs.latin_hypercube import latin_hypercube, optimised
+from surrogate.designs.latin_hypercube import check_criterion, latin_hypercube, optimised
 from surrogate.space import Space
 
 __all__ = ["nested", "sliced_latin_hypercube"]
@@ -53,6 +53,7 @@ def sliced_latin_hypercube(
     [0, 1, 2, 3]
     """
     slices, n = check_size(n_slices, "n_slices"), check_size(n)
+    check_criterion(criterion)
     generator, seed = seeded(rng)
     # Each of the n coarse cells of a column holds one fine cell for every slice, dealt at random.
     cells = np.empty((slices, n, space.d))
@@ -62,7 +63,7 @@ def sliced_latin_hypercube(
     u = (cells.reshape(-1, space.d) + (generator.random((slices * n, space.d)) if criterion is None else 0.5)) / (
         slices * n
     )
-    if criterion is not None:
+    if criterion not in (None, "centred"):
         group = np.repeat(np.arange(slices), n)
         u = optimised(space, u, criterion, generator, group=group, effort=effort)
     design = space.from_unit(u)

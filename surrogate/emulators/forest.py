@@ -21,6 +21,9 @@ KINDS: dict[str, Any] = {"extra_trees": ExtraTreesRegressor, "random_forest": Ra
 # intervals of no width.
 LEAST_SPREAD = 0.1
 
+# Outputs are rounded to so many steps a standard deviation.
+STEPS = 2.0**40
+
 CHUNK_ROWS = 8192
 
 
@@ -91,9 +94,11 @@ class ForestEmulator(IntervalEmulator):
             raise ValueError(f"n_trees must be at least 10, got {self.n_trees}")
 
     def _learn(self, table: Any, y: FloatArray) -> None:
-        x = numbers_of(table, self.space_).astype(np.float32)
+        x = self._columns(table)
         self._scaled = Scaled.of(y)
-        z = self._scaled.forward(y)
+        # Sums of whole steps are exact: splits that are equally good are found to be so, and the trees do not hang on
+        # the output's unit.
+        z = np.rint(self._scaled.forward(y) * STEPS) / STEPS
         forest = KINDS[self.kind](
             self.n_trees,
             bootstrap=True,
@@ -107,6 +112,18 @@ class ForestEmulator(IntervalEmulator):
         for tree, rows in enumerate(forest.estimators_samples_):
             unseen[tree, rows] = False
         self._calibrate(z, _each_tree(self._trees, x), unseen)
+
+    def _columns(self, table: Any) -> NDArray[np.float32]:
+        """What the trees see.
+
+        They cut single-precision numbers and take ranges below 1e-7 for constant: nanometres in metres, or seconds
+        since 1970, would be nothing to learn from. So numbers are given as shares of their range.
+        """
+        x = numbers_of(table, self.space_)
+        if self.input_range_ is not None:
+            low, high = self.input_range_
+            x = (x - low) / np.where(high > low, high - low, 1.0)
+        return x.astype(np.float32)
 
     def _calibrate(self, z: FloatArray, values: FloatArray, unseen: NDArray[np.bool_]) -> None:
         # A run that every tree saw is predicted by all; of hundreds of trees there is none.
@@ -136,7 +153,7 @@ class ForestEmulator(IntervalEmulator):
         return conformal_quantile(self._scores, level) / float(scipy.stats.norm.ppf(0.5 + level / 2))
 
     def _moments(self, table: Any) -> tuple[FloatArray, FloatArray]:
-        x = numbers_of(table, self.space_).astype(np.float32)
+        x = self._columns(table)
         parts = [_each_tree(self._trees, x[i : i + CHUNK_ROWS]) for i in range(0, len(x), CHUNK_ROWS)]
         mean = np.concatenate([part.mean(axis=0) for part in parts])
         return mean, np.concatenate([part.std(axis=0) for part in parts]) + self._spread_floor

@@ -239,7 +239,7 @@ class MultiOutput(ManyOutputs):
         if outputs.ndim > 2:
             raise ValueError(f"y must have shape (n, k), got {outputs.shape}; for fields use FunctionalEmulator")
         # A column's names are told again by predictions.
-        self._labels = [str(name) for name in y.columns] if isinstance(y, pd.DataFrame) else None
+        self._labels = list(y.columns) if isinstance(y, pd.DataFrame) else None
         return table, outputs
 
     def _learn(self, table: Any, outputs: FloatArray) -> None:

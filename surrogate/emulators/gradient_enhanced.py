@@ -142,7 +142,7 @@ class GradientEnhanced(Emulator):
         self._low = x.min(axis=0)
         width = np.ptp(x, axis=0)
         self._width = np.where(width > 0, width, 1.0)
-        self._scaled = Scaled.of(y)
+        self._scaled = _scaled(y, slopes * self._width)
         z = (x - self._low) / self._width
         # The first of repeated points counts.
         _, first, group = np.unique(z, axis=0, return_index=True, return_inverse=True)
@@ -293,7 +293,7 @@ class GradientEnhanced(Emulator):
         information = float(self._ones @ ones)
         projected = inverse - np.outer(ones, ones) / information
         weights = projected @ self._t
-        variance = max(float(self._t @ weights) / (n - 1), np.finfo(float).tiny)
+        variance = max(float(self._t @ weights) / max(n - 1, 1), np.finfo(float).tiny)
         value = 0.5 * (n - 1) * np.log(variance) + np.log(np.diag(lower)).sum() + 0.5 * np.log(information)
         inner = 0.5 * (projected - np.outer(weights, weights) / variance)
         gradient = np.empty(len(scales))
@@ -334,3 +334,17 @@ class GradientEnhanced(Emulator):
             mean[i] = self._t[own[0]] - (block @ weights[own])[0]
             std[i] = np.sqrt(self._variance * max(block[0, 0], np.finfo(float).tiny))
         return self._scaled.moments(mean[self._group], std[self._group])
+
+
+def _scaled(y: FloatArray, changes: FloatArray) -> Scaled:
+    """Outputs brought to the size of their differences, or of the changes that derivatives tell of if these are larger.
+
+    At the zeros of a wave all outputs are the same, and yet it is no constant.
+    """
+    by_outputs = Scaled.of(y)
+    known = changes[np.isfinite(changes)]
+    change = float(np.abs(known).max()) if len(known) else 0.0
+    if change <= by_outputs.spread(np.ones(1))[0]:
+        return by_outputs
+    unit = max(by_outputs.unit, change)
+    return Scaled(unit, by_outputs.centre * (by_outputs.unit / unit), change / unit)

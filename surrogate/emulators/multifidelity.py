@@ -130,13 +130,19 @@ class MultiFidelity(Emulator):
         together = pd.concat(tables) if isinstance(tables[0], pd.DataFrame) else np.vstack(tables)
         remember_inputs(self, together, space)
         self._inputs = Inputs.of(together, space)[0]
-        # Unit, centre and spread of all levels together: what one predicts is what the next takes.
-        self._scaled = Scaled.of(np.concatenate(outputs))
+        # Each level by itself, for a factor between levels is part of the model, be it 1e12.
+        self._scaled = [Scaled.of(own) for own in outputs]
         self._processes: list[TrendedProcess] = [None] * self.n_levels_  # type: ignore[list-item]
         for number in reversed(range(self.n_levels_)):
-            z, t = self._inputs.scaled(tables[number]), self._scaled.forward(outputs[number])
+            z, t = self._inputs.scaled(tables[number]), self._scaled[number].forward(outputs[number])
             self._fit_level(number, z, t)
-        self.scales_ = np.array([process.coefficients[-1] for process in self._processes[:-1]])
+        spreads = [scaled.spread(np.ones(1))[0] for scaled in self._scaled]
+        self.scales_ = np.array(
+            [
+                process.coefficients[-1] * (own / below)
+                for process, own, below in zip(self._processes, spreads, spreads[1:])
+            ]
+        )
         self.kernels_ = [process.kernel for process in self._processes]
         return self
 
@@ -239,7 +245,7 @@ class MultiFidelity(Emulator):
         if not 0 <= level < self.n_levels_:
             raise ValueError(f"level must lie in 0 to {self.n_levels_ - 1}, got {level}")
         mean, variance = self._predict_level(level, self._inputs.scaled(table), with_variance=with_std)
-        return self._scaled.moments(mean, np.sqrt(variance))
+        return self._scaled[level].moments(mean, np.sqrt(variance))
 
     def _answer_unseen(self) -> tuple[FloatArray, FloatArray]:
         process = self._processes[0]
@@ -247,4 +253,4 @@ class MultiFidelity(Emulator):
         if self.n_levels_ > 1:
             uncertain = self._below(0, process.posterior.problem.z, with_variance=True)[1]
             variance = variance + process.coefficients[-1] ** 2 * uncertain
-        return self._scaled.moments(mean[self._group], np.sqrt(variance)[self._group])
+        return self._scaled[0].moments(mean[self._group], np.sqrt(variance)[self._group])

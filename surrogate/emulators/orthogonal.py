@@ -54,8 +54,8 @@ class Polynomials:
     Attributes
     ----------
     kind : {"affine", "unit", "score", "code"}
-        How an input becomes t: ``(x - low) / width``; ``2 u - 1`` of its position u in the unit interval; the normal
-        score of that; ``(code - low) / width`` of its place in a list.
+        How an input becomes t: ``(x - low) / width`` of itself ("affine"), of its position in the unit interval, or of
+        its place in a list; or the normal score of its position.
     low, width : float
     parameter : Parameter or None
     a, b : array of shape (m + 1,)
@@ -85,9 +85,9 @@ class Polynomials:
         if self.kind == "code":
             codes = self.parameter.codes(x).astype(float)  # type: ignore[union-attr]
             return np.asarray((codes - self.low) / self.width)
-        u = self.parameter.to_unit(x)  # type: ignore[union-attr]
+        u = np.asarray(self.parameter.to_unit(x))  # type: ignore[union-attr]
         if self.kind == "unit":
-            return 2.0 * u - 1.0
+            return np.asarray((u - self.low) / self.width)
         return np.asarray(scipy.special.ndtri(np.clip(u, 1e-300, 1 - 2.0**-53)))
 
     def values(self, x: Any, size: int) -> FloatArray:
@@ -190,15 +190,17 @@ def functions_of(parameter: Parameter) -> Functions:
         return numeric("code", np.arange(k, dtype=float), np.full(k, 1.0 / k), parameter)
     if isinstance(parameter, Integer):
         levels = parameter.high - parameter.low + 1
-        if parameter.log or levels > MAX_LEVELS:
-            return legendre("unit", parameter=parameter)
+        if parameter.log:
+            return numeric("unit", *_log_levels(parameter), parameter)
+        if levels > MAX_LEVELS:
+            return legendre("unit", 0.5, 0.5, parameter)
         return numeric(
             "affine", np.arange(parameter.low, parameter.high + 1.0), np.full(int(levels), 1 / levels), parameter
         )
     if not isinstance(parameter, Real):
         raise TypeError(f"no polynomials are known for a parameter of type {type(parameter).__name__}")
     if parameter.distribution is None:
-        return legendre("unit", parameter=parameter)
+        return legendre("unit", 0.5, 0.5, parameter)
     distribution = parameter.distribution
     if distribution.dist.name == "norm":
         return hermite("affine", float(distribution.mean()), float(distribution.std()), parameter)
@@ -210,8 +212,20 @@ def functions_of(parameter: Parameter) -> Functions:
         return hermite("score", parameter=parameter)
     nodes, weights = _quadrature(distribution)
     if abs(weights.sum() - 1.0) > 1e-4:  # a density with poles
-        return legendre("unit", parameter=parameter)
+        return legendre("unit", 0.5, 0.5, parameter)
     return numeric("affine", nodes, weights / weights.sum(), parameter)
+
+
+def _log_levels(parameter: Integer) -> tuple[FloatArray, FloatArray]:
+    """Positions in the unit interval of whole numbers on a log scale, and their shares; of many the tail as if real."""
+    levels = np.arange(parameter.low, min(parameter.high, parameter.low + MAX_LEVELS - 1) + 1.0)
+    edges = parameter.to_unit(np.append(levels - 0.5, levels[-1] + 0.5))
+    nodes, weights = parameter.to_unit(levels), np.diff(edges)
+    if levels[-1] < parameter.high:
+        t, w = np.polynomial.legendre.leggauss(PANEL_NODES)
+        half = (1.0 - edges[-1]) / 2
+        nodes, weights = np.append(nodes, edges[-1] + half * (1 + t)), np.append(weights, half * w)
+    return nodes, weights / weights.sum()
 
 
 def _tails(distribution: Any, share: float) -> tuple[float, float]:

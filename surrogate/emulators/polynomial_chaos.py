@@ -378,7 +378,7 @@ class PolynomialChaos(TableEmulator):
             limit = max(limit, 10 * MOST_TERMS)
         seen: set[bytes] = set()
         for q in np.atleast_1d(np.asarray(self.q, dtype=float)):
-            for degree in range(1 if self.degree is None else self.degree, (self.degree or MAX_DEGREE) + 1):
+            for degree in range(1, MAX_DEGREE + 1) if self.degree is None else (self.degree,):
                 found = hyperbolic_indices(degrees, degree, float(q), limit, self.max_interaction)
                 if found is None:
                     if self.degree is not None:

@@ -115,15 +115,22 @@ class PolynomialKriging(TableEmulator):
         return products(self.polynomial_._functions, columns, indices)
 
     def _validate(self, columns: list[Any], z: FloatArray, t: FloatArray) -> None:
-        """Predict each fold from the others, with their own trend and these hyper-parameters."""
-        mean, variance = np.empty(len(t)), np.empty(len(t))
-        fold = self.polynomial_._fold
+        """Predict each fold from the others, with their own trend and these hyper-parameters.
+
+        Where all rows are one point nothing is left to predict it from but its own mean.
+        """
+        mean, variance = np.full(len(t), t.mean()), np.full(len(t), t.var())
+        fold, point = self.polynomial_._fold, without_copies(z, t)[2]
         for i, own in enumerate(self.polynomial_._fold_indices):
             held = np.flatnonzero(fold == i)
-            rest = np.flatnonzero(fold != i)
+            # A copy of a point would tell it.
+            rest = np.flatnonzero((fold != i) & ~np.isin(point, point[held]))
+            if not len(rest):
+                continue
             kept, targets = _merged(z[rest], t[rest])
             rest = rest[kept]
-            indices = _independent(self.polynomial_, columns, own[: len(self.indices_)], rest)
+            most = min(len(self.indices_), max(1, len(rest) - 1))
+            indices = _independent(self.polynomial_, columns, own[:most], rest)
             basis = self._basis(columns, indices)
             process = self._process.refitted(z[rest], targets, basis[rest])
             mean[held], variance[held] = process.predict(z[held], basis[held], with_variance=True)

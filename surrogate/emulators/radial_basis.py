@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -126,6 +127,7 @@ class RadialBasis(TableEmulator):
     Parameters
     ----------
     kernel : "auto", "linear", "thin_plate", "cubic", "quintic", "multiquadric", "inverse_multiquadric" or "gaussian"
+        With no more runs than the polynomial of "thin_plate", "cubic" or "quintic" has terms, "linear" stands in.
     shape : float, optional
         Length by which distances are divided, on inputs scaled to [0, 1], for the last three; by default the best of
         five.
@@ -212,6 +214,7 @@ class RadialBasis(TableEmulator):
         names: Sequence[str] = (self.kernel,)
         if self.kernel == "auto":
             names = [name for name in AUTO if self.degree is None or self.degree >= FUNCTIONS[name].degree]
+        names = [name for name in names if _has_enough(points, name)] or ["linear"]
         for name in names:
             shapes: tuple[float, ...] = (1.0,)
             if FUNCTIONS[name].has_shape:
@@ -258,9 +261,9 @@ def _monomials(z: FloatArray, terms: NDArray[np.int64]) -> FloatArray:
     return np.asarray(np.prod((2.0 * z[:, None, :] - 1.0) ** terms, axis=2))
 
 
-def _tail(z: FloatArray, degree: int) -> NDArray[np.int64]:
-    """Exponents of the monomials up to a degree that the points can tell apart, fewer than there are points."""
-    n, c = z.shape
+def _monomials_told_apart(z: FloatArray, degree: int) -> NDArray[np.int64]:
+    """Exponents of the monomials up to a degree that the points can tell apart, low degrees first."""
+    c = z.shape[1]
     terms = [np.zeros(c, dtype=np.int64)] if degree >= 0 else []
     single = list(np.eye(c, dtype=np.int64))
     if degree >= 1:
@@ -275,12 +278,21 @@ def _tail(z: FloatArray, degree: int) -> NDArray[np.int64]:
     r, order = scipy.linalg.qr(_monomials(z, found), mode="r", pivoting=True)[-2:]
     size = np.abs(np.diag(r))
     good = order[: len(size)][size > 1e-9 * size[0]]
-    # Low degrees first where there are too many.
-    return np.asarray(found[np.sort(np.unique(np.append(good, 0)))][: max(1, n - 1)])
+    return np.asarray(found[np.sort(np.unique(np.append(good, 0)))])
+
+
+def _has_enough(z: FloatArray, name: str) -> bool:
+    """Whether there are more points than the function's polynomial has terms.
+
+    On what fewer terms leave it need not be positive, and would not go through the outputs.
+    """
+    degree = max(0, FUNCTIONS[name].degree)
+    return math.comb(z.shape[1] + degree, degree) < len(z) or len(_monomials_told_apart(z, degree)) < len(z)
 
 
 def _solve(points: FloatArray, t: FloatArray, name: str, shape: float, smoothing: float, degree: int | None) -> Solved:
-    terms = _tail(points, FUNCTIONS[name].degree if degree is None else degree)
+    terms = _monomials_told_apart(points, FUNCTIONS[name].degree if degree is None else degree)
+    terms = terms[: max(1, len(points) - 1)]
     p = len(terms)
     radial = _radial(name, shape, points, points)
     largest = float(np.abs(radial).max()) or 1.0

@@ -19,7 +19,7 @@ __all__ = ["TrendedProcess", "check_kernel"]
 
 FloatArray = NDArray[np.float64]
 
-# Residuals of the trend below this share of the outputs are rounding errors, of which there is nothing to learn.
+# Residuals of the trend below this share of the outputs' spread are rounding errors: there is nothing to learn of them.
 EXACT = 1e-10
 
 # Rows predicted at a time: bounds the memory of the cross-correlation.
@@ -54,14 +54,15 @@ class TrendedProcess:
         z : array of shape (n, c)
             Inputs scaled to [0, 1], no row twice.
         t : array of shape (n,)
-            Outputs, standardised.
+            Outputs.
         basis : array of shape (n, p)
             Trend functions, linearly independent, fewer than rows.
         """
         with few_threads(len(t)):
             problem = _problem(z, t, basis, kernels[0], nugget)
             residual = t - basis @ np.linalg.lstsq(basis, t, rcond=None)[0]
-            if np.sqrt(np.mean(residual**2)) < EXACT:
+            size = max(EXACT * float(t.std()), 4 * np.finfo(float).eps * float(np.abs(t).max()))
+            if np.sqrt(np.mean(residual**2)) <= size:
                 return cls(ExactPosterior.of(problem, Prior.of(problem).mean))
             _, problem, theta = choose([Variant(problem, np.zeros(len(t)))], kernels, n_starts)
             return cls(ExactPosterior.of(problem, theta))

@@ -129,11 +129,14 @@ def test_what_cannot_be_augmented_says_why():
 
 
 def test_sliced_latin_hypercube_is_latin_in_every_slice_and_as_a_whole():
-    for criterion in ("maximin", None):
+    for criterion in ("maximin", "centred", None):
         design = sg.sliced_latin_hypercube(cube(3), 4, 5, rng=0, criterion=criterion)
         np.testing.assert_array_equal(slices(design, 20), np.tile(np.arange(20)[:, None], 3))
         for part in range(4):
             np.testing.assert_array_equal(slices(design.loc[part], 5), np.tile(np.arange(5)[:, None], 3))
+    assert set(sg.sliced_latin_hypercube(cube(1), 2, 2, criterion="centred")["x0"]) == {0.125, 0.375, 0.625, 0.875}
+    with pytest.raises(ValueError, match="unknown criterion 'center'; did you mean 'centred'"):
+        sg.sliced_latin_hypercube(cube(2), 2, 3, criterion="center")
 
 
 def test_nested_designs_lie_in_each_other():
@@ -207,3 +210,14 @@ def test_the_chooser_says_why():
     assert sg.design(space, 30, rng=0, correlation={("x0", "x1"): 0.9}).corr().iloc[0, 1] > 0.7
     # A chosen design can be augmented like any other.
     assert len(sg.augment(sg.design(space, 1024, rng=0), 1024)) == 2048
+
+
+def test_new_points_under_a_condition_do_not_take_categories_for_an_order():
+    space = sg.Space(c=sg.Categorical(list("abcdef")), x=sg.Real(0, 1))
+    for seed in range(5):
+        start = sg.latin_hypercube(space, 6, rng=seed, where="x < 0.9")
+        grown = sg.augment(start, 12, rng=seed)
+        # Eighteen points of six categories that are all equally far apart.
+        counts = grown["c"].value_counts().reindex(list("abcdef"), fill_value=0)
+        assert counts.min() >= 2
+        assert counts.max() <= 4

@@ -129,6 +129,10 @@ def test_designs_that_do_not_fit_the_space_are_refused():
     for make in (sg.plackett_burman, sg.fractional_factorial, sg.central_composite, sg.box_behnken):
         with pytest.raises(ValueError, match="'kind'"):
             make(three)
+    for switch in (sg.Integer(0, 1), sg.Ordinal(["low", "high"])):
+        for make in (sg.central_composite, sg.box_behnken):
+            with pytest.raises(ValueError, match="needs a middle level, but 'k' has two values"):
+                make(sg.Space(x=sg.Real(0, 1), y=sg.Real(0, 1), k=switch))
     with pytest.raises(ValueError, match="at least 3 parameters"):
         sg.box_behnken(cube(2))
     with pytest.raises(ValueError, match="too many"):

@@ -174,3 +174,12 @@ def test_criteria_and_effort_count_under_a_condition():
     assert means["maxpro"].idxmin() == "maxpro"
     short = sg.maximin(space, 20, rng=0, where=condition, effort=0.05)
     assert sg.design_quality(short, space)["minimum_distance"].item() < means.loc["maximin", "minimum_distance"]
+
+
+def test_all_combinations_that_meet_a_condition_are_returned_once():
+    space = sg.Space(i=sg.Integer(1, 30), c=sg.Categorical(["a", "b"]))
+    found = sg.design(space, 20, rng=0, where="i < 5")
+    assert len(found) == 8
+    assert not found.duplicated().any()
+    assert "the condition leaves only 8 combinations" in found.attrs["why"]
+    assert len(sg.design(space, 20, rng=0, where="i < 29")) == 20

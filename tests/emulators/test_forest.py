@@ -27,9 +27,11 @@ def test_predictions_are_those_of_scikit_learns_trees():
     ours = sg.ForestEmulator(n_trees=20, rng=7).fit(x, y)
     seed = int(np.random.default_rng(7).integers(2**31))
     theirs = ExtraTreesRegressor(20, bootstrap=True, max_features=1.0, random_state=seed)
-    theirs.fit(x.astype(np.float32), ours._scaled.forward(y))
+    # Inputs by their range, outputs in steps of about a trillionth.
+    low, high = x.min(axis=0), x.max(axis=0)
+    theirs.fit(((x - low) / (high - low)).astype(np.float32), np.rint(ours._scaled.forward(y) * 2**40) / 2**40)
     new = np.random.default_rng(1).random((50, 4))
-    expected = ours._scaled.backward(theirs.predict(new.astype(np.float32)))
+    expected = ours._scaled.backward(theirs.predict(((new - low) / (high - low)).astype(np.float32)))
     assert_allclose(ours.predict(new), expected, rtol=1e-12)
 
 
@@ -120,3 +122,13 @@ def test_bad_arguments_are_named():
         sg.ForestEmulator().fit(x, y).predict_interval(x, 1.0)
     with pytest.raises(ValueError, match="folds must be at least 2"):
         sg.ConformalEmulator(folds=1).fit(x, y)
+
+
+@pytest.mark.parametrize(("scale", "shift"), [(1e-9, 0.0), (1.0, 1e8), (1e30, 0.0)])
+def test_units_of_the_inputs_do_not_matter(scale, shift):
+    # Single precision, in which trees compare, tells none of these from a constant, or overflows.
+    x, y = noisy(200, 0)
+    new, _ = noisy(50, 1)
+    plain, moved = sg.ForestEmulator().fit(x, y), sg.ForestEmulator().fit(x * scale + shift, y)
+    assert_allclose(moved.predict(new * scale + shift), plain.predict(new), atol=0.1 * y.std())
+    assert_allclose(moved.oob_error_, plain.oob_error_, rtol=0.1)

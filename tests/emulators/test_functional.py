@@ -107,3 +107,13 @@ def test_bad_arguments_are_named():
         sg.FunctionalEmulator().fit(x, np.full((10, 5), np.nan))
     with pytest.raises(ValueError, match="for fields use FunctionalEmulator"):
         sg.MultiOutput().fit(x, np.zeros((10, 2, 2)))
+
+
+def test_a_table_is_answered_with_its_own_column_names():
+    x = np.random.default_rng(0).random((20, 2))
+    y = pd.DataFrame({0: x.sum(axis=1), ("b", 1): x.prod(axis=1)})
+    found = sg.MultiOutput().fit(x, y)
+    assert list(found.predict(x).columns) == list(found.emulators_) == [0, ("b", 1)]
+    assert_allclose((found.predict(x) - y).to_numpy(), 0, atol=1e-3)
+    with pytest.raises(ValueError, match="unique column names"):
+        sg.MultiOutput().fit(x, pd.concat([y, y], axis=1))

@@ -78,7 +78,7 @@ def test_left_out_runs_of_the_truest_level():
     keep = np.arange(12) != model._group[i]
     without = process.refitted(problem.z[keep], problem.y[keep], problem.basis[keep])
     again, _ = without.predict(problem.z[~keep], problem.basis[~keep], with_variance=True)
-    assert_allclose(mean[i], model._scaled.backward(again)[0], rtol=1e-4, atol=1e-4)
+    assert_allclose(mean[i], model._scaled[0].backward(again)[0], rtol=1e-4, atol=1e-4)
     assert (std > 0).all()
     assert len(z) == len(mean) == rest.sum() + 1
 
@@ -189,3 +189,31 @@ def test_bad_derivatives_are_named():
         sg.GradientEnhanced().fit(x, field(x), np.full((5, 3), np.inf))
     with pytest.raises(ValueError, match="kernel must be one of"):
         sg.GradientEnhanced(kernel="linear").fit(x, field(x))
+
+
+@pytest.mark.parametrize("kernel", ["squared_exponential", "matern52"])
+def test_derivatives_count_where_all_outputs_are_the_same(kernel):
+    x = np.linspace(0, 1, 3)[:, None]
+    model = sg.GradientEnhanced(kernel=kernel).fit(x, np.full(3, 5.0), 2 * np.pi * np.cos(2 * np.pi * x))
+    mean, std = model.predict([[0.25], [0.75]], return_std=True)
+    assert_allclose(mean, [6.0, 4.0], atol=0.3)
+    assert (std > 0).all()
+    flat = sg.GradientEnhanced(kernel=kernel).fit(x, np.full(3, 5.0), np.zeros((3, 1)))
+    assert_allclose(flat.predict([[0.3]]), 5.0)
+
+
+def test_a_single_point_given_twice_is_its_value():
+    assert_allclose(sg.GradientEnhanced().fit([[0.0], [0.0]], [2.0, 2.0]).predict([[0.5]]), 2.0)
+
+
+@pytest.mark.parametrize("size", [1e-11, 1e9, 1e12])
+def test_a_cheaper_level_may_have_any_size(size):
+    x, wide = np.array([[0.0], [0.4], [0.6], [1.0]]), np.linspace(0, 1, 11)[:, None]
+
+    def truth(x):
+        return (6 * x[:, 0] - 2) ** 2 * np.sin(12 * x[:, 0] - 4)
+
+    cheap = 0.5 * truth(wide) + 10 * (wide[:, 0] - 0.5) - 5
+    new = np.linspace(0, 1, 50)[:, None]
+    same = sg.MultiFidelity().fit([x, wide], [truth(x), cheap]).predict(new)
+    assert_allclose(sg.MultiFidelity().fit([x, wide], [truth(x), size * cheap]).predict(new), same, atol=0.02)

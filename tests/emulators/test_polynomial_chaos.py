@@ -249,3 +249,25 @@ def test_bad_arguments_are_named():
         sg.PolynomialChaos(degree=12).fit(np.random.default_rng(0).random((20, 12)), y)
     with pytest.raises(sg.InvalidInputError, match="'a' = 3"):
         sg.PolynomialChaos().fit(pd.DataFrame({"a": [0.0, 1.0, 3.0]}), [0, 1, 2], sg.Space(a=sg.Real(0, 2)))
+
+
+@pytest.mark.parametrize("high", [2, 4, 50, 1000])
+def test_whole_numbers_on_a_log_scale_have_their_own_mean_and_variance(high):
+    space = sg.Space(k=sg.Integer(1, high, log=True), x=sg.Real(0, 1))
+    design = sg.sobol(space, 256, rng=0)
+    # The likelihood of k is the share of its cell, by the docstring of Integer.
+    k = np.arange(1, high + 1)
+    share = np.diff(np.log(np.arange(high + 1) + 0.5)) / np.log((high + 0.5) / 0.5)
+    logs = np.log(k)
+    variance = share @ logs**2 - (share @ logs) ** 2
+    found = sg.PolynomialChaos().fit(design, np.log(design["k"]) + 2 * design["x"], space)
+    assert_allclose(found.mean_, share @ logs + 1, rtol=1e-5)
+    assert_allclose(found.variance_, variance + 1 / 3, rtol=1e-5)
+    assert_allclose(found.sobol_indices()["first"]["k"], variance / (variance + 1 / 3), rtol=1e-5)
+
+
+def test_degree_0_is_the_constant():
+    x = np.random.default_rng(0).random((60, 2))
+    found = sg.PolynomialChaos(degree=0).fit(x, x[:, 0])
+    assert found.degree_ == 0
+    assert_allclose(found.predict(x), x[:, 0].mean())

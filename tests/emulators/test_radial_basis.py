@@ -138,3 +138,12 @@ def test_a_tail_of_too_low_a_degree_is_refused_and_not_tried():
         sg.RadialBasis(kernel="cubic", degree=0).fit(x, y)
     sg.RadialBasis(kernel="gaussian", degree=-1).fit(x, y)
     assert sg.RadialBasis(degree=-1).fit(x, y).kernel_ == "inverse_multiquadric"
+
+
+@pytest.mark.parametrize(("n", "d"), [(3, 2), (4, 3), (6, 2), (3, 10), (8, 10)])
+def test_few_runs_are_gone_through_by_functions_that_so_few_determine(n, d):
+    for seed in range(6):
+        x = np.random.default_rng(seed).random((n, d))
+        y = x.sum(axis=1) ** 2
+        assert_allclose(sg.RadialBasis().fit(x, y).predict(x), y, atol=1e-9)
+    assert sg.RadialBasis(kernel="quintic").fit(x, y).kernel_ == "linear"
