@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from surrogate.errors import ConditionError, did_you_mean
 
@@ -93,6 +93,29 @@ class Condition:
         except (TypeError, ValueError) as error:
             raise ConditionError(f"condition on {self.name!r}: its values must be numbers ({error})") from None
         return np.asarray(_OPERATORS[self.operator](array, self.value) & ~np.isnan(array))
+
+    def between(self, values: ArrayLike) -> Condition:
+        """The same for these values if they are learnt as those of a continuous output.
+
+        Where two or more of them lie just on the number, as counts and outputs cut off at a bound do, each would count
+        half as beyond it: the number moves half-way to the nearest value of the other kind.
+
+        Examples
+        --------
+        >>> str(Condition("count", ">", 4.0).between([3, 4, 4, 5]))
+        'count > 4.5'
+        """
+        array = np.asarray(values, dtype=float)
+        holds = self.holds(array)
+        # The threshold of a function is known to the last bit but one.
+        on_it = np.abs(array - self.value) <= 2 * np.spacing(abs(self.value))
+        if self.operator not in ("<", "<=", ">", ">=") or np.count_nonzero(on_it) < 2:
+            return self
+        lower = holds if self.operator in ("<", "<=") else ~holds
+        if lower.all() or not lower.any():
+            return self
+        below, above = float(array[lower].max()), float(array[~lower].min())
+        return replace(self, value=below + 0.5 * (above - below))
 
     def __str__(self) -> str:
         # As short as it can be read back.

@@ -379,3 +379,21 @@ def test_a_report_says_what_the_metamodel_expects_and_how_sure_it_is(tmp_path):
     assert "a metamodel labelled" in text
     low, high = found.intervals.loc["density", ["low", "high"]]
     assert f"({low:.0%} to {high:.0%}): 95% intervals from {found.intervals_from}" in text
+
+
+def test_few_runs_of_a_rare_outcome_are_no_error_after_they_were_made(corner):
+    found = find(corner, of_interest={"y": "> 0.8", "z": "> 0.8"}, budget=30, reds=sg.Reds(n_new=1000))
+    assert len(found.runs) == 30
+
+
+def test_whole_numbers_have_one_share_of_interest_however_the_condition_is_written():
+    space = sg.Space(a=sg.Real(0, 1), b=sg.Real(0, 1))
+
+    @sg.simulator(space=space, outputs=["count"])
+    def counting(a, b):
+        return {"count": np.floor(4 * (a + b))}
+
+    runs = sg.run(counting, sg.sobol(space, 128, rng=1), n_jobs=0)
+    told = [sg.Discovery.of_runs(runs, f"count {text}", reds=SMALL) for text in ("> 4", ">= 5")]
+    assert told[0].reds.best_ == told[1].reds.best_
+    pd.testing.assert_frame_equal(told[0].intervals, told[1].intervals)

@@ -151,7 +151,8 @@ class _Refining:
     def __init__(
         self, table: InputTable, labels: Labels, order: NDArray[np.intp], rows: BoolArray, least: float
     ) -> None:
-        self.table, self.rows, self.least = table, rows, least
+        self.table, self.rows = table, rows
+        self.enough = least * (1 - 1e-12)  # sums of weights are rounded
         weight = np.ones(table.n) if labels.weight is None else labels.weight * labels.weight_unit
         self.weight = np.where(rows, weight, 0)
         total = self.weight.sum()
@@ -227,35 +228,47 @@ class _Refining:
             return None, unrestricted
         v = self.table.values[rows, j]
         if self.table.columns[j].kind == "categorical":
-            limits, accuracy, weight = self._best_categories(j, rows, v.astype(int))
+            limits, accuracy = self._best_categories(j, rows, v.astype(int))
         else:
-            limits, accuracy, weight = self._best_interval(rows, v)
-        if limits is None or weight < self.least or accuracy <= unrestricted + 1e-12:
+            limits, accuracy = self._best_interval(rows, v)
+        if limits is None or accuracy <= unrestricted + 1e-12:
             return None, unrestricted
         return limits, accuracy
 
     def _best_categories(
         self, j: int, rows: NDArray[np.intp], codes: NDArray[np.intp]
-    ) -> tuple[Interval | None, float, float]:
+    ) -> tuple[Interval | None, float]:
+        """The categories that raise the accuracy, and where they weigh too little those that lower it least."""
         size = len(self.table.columns[j].values)
         gain = np.bincount(codes, weights=self.gain[rows], minlength=size)
-        keep = gain >= 0  # also the categories that no row has
-        if keep.all() and not self.table.has_missing:
-            return None, 0.0, 0.0
         weight = np.bincount(codes, weights=self.weight[rows], minlength=size)
-        return frozenset(np.flatnonzero(keep).tolist()), float(gain[keep].sum()), float(weight[keep].sum())
+        keep = gain >= 0  # also the categories that no row has
+        for code in np.argsort(gain / np.maximum(weight, 1e-300))[::-1]:
+            if weight[keep].sum() >= self.enough:
+                break
+            keep[code] = True
+        # All of them are no limit, and would let missing values in again.
+        if keep.all() or weight[keep].sum() < self.enough:
+            return None, 0.0
+        return frozenset(np.flatnonzero(keep).tolist()), float(gain[keep].sum())
 
-    def _best_interval(self, rows: NDArray[np.intp], v: FloatArray) -> tuple[Interval | None, float, float]:
-        """The run of groups of equal values with the largest sum: the largest rise of the running sum."""
+    def _best_interval(self, rows: NDArray[np.intp], v: FloatArray) -> tuple[Interval | None, float]:
+        """The run of groups of equal values with the largest sum among those that weigh enough.
+
+        It is the largest rise of the running sum from a place that lies far enough before.
+        """
         last = np.flatnonzero(np.append(v[1:] != v[:-1], True))
         level = np.concatenate([[0.0], np.cumsum(self.gain[rows])[last]])
-        lowest = np.minimum.accumulate(level[:-1])
-        end = int(np.argmax((level[1:] - lowest).round(14)))
-        start = int(np.argmin(level[: end + 1].round(14)))
+        mass = np.concatenate([[0.0], np.cumsum(self.weight[rows])[last]])
+        # The last place where a run may begin that ends with each group.
+        latest = mass.searchsorted(mass[1:] - self.enough, side="right") - 1
+        if latest[-1] < 0:
+            return None, 0.0
+        lowest = np.minimum.accumulate(level)[np.maximum(latest, 0)]
+        end = int(np.argmax(np.where(latest >= 0, level[1:] - lowest, -np.inf).round(14)))
+        start = int(np.argmin(level[: latest[end] + 1].round(14)))
         low = -math.inf if start == 0 else between(float(v[last[start - 1] + 1]), float(v[last[start - 1]]))
         high = math.inf if end == len(last) - 1 else between(float(v[last[end]]), float(v[last[end] + 1]))
         if math.isinf(low) and math.isinf(high):
-            return None, 0.0, 0.0
-        first = 0 if start == 0 else last[start - 1] + 1
-        chosen = rows[first : last[end] + 1]
-        return (low, high), float(level[end + 1] - level[start]), float(self.weight[chosen].sum())
+            return None, 0.0
+        return (low, high), float(level[end + 1] - level[start])

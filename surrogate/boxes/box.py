@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from surrogate.errors import did_you_mean
 from surrogate.literals import in_order, sql_literal, sql_name
+from surrogate.parameters import plain
 
 __all__ = ["Box", "BoxUnion", "Limits"]
 
@@ -57,7 +58,7 @@ class Box:
             if isinstance(limits, (set, frozenset)):
                 if not limits:
                     raise ValueError(f"box: no value of {name!r} is allowed")
-                checked[name] = frozenset(limits)
+                checked[name] = frozenset(map(plain, limits))
             else:
                 low, high = (float(end) for end in limits)
                 if not low <= high:
@@ -103,7 +104,7 @@ class Box:
             if isinstance(limits, frozenset):
                 inside &= pd.Series(values).isin(list(limits)).to_numpy()
                 continue
-            values = np.asarray(values, dtype=float)
+            values = _numbers(values)
             if math.isfinite(limits[0]):
                 inside &= values >= limits[0]
             if math.isfinite(limits[1]):
@@ -297,6 +298,13 @@ def _columns(inputs: pd.DataFrame | Mapping[str, Any] | NDArray[Any]) -> Mapping
     if not all(isinstance(name, str) for name in inputs):
         return {str(name): column for name, column in inputs.items()}  # finders name inputs by text
     return inputs  # type: ignore[return-value]  # a DataFrame is a mapping of columns in all that is asked of it
+
+
+def _numbers(values: Any) -> NDArray[np.float64]:
+    """One input's values as floats, whatever stands for a missing one."""
+    if getattr(values, "dtype", None) in (np.float64, np.int64):
+        return np.asarray(values, dtype=float)
+    return pd.Series(values).to_numpy(dtype=float, na_value=np.nan)
 
 
 def _length(inputs: pd.DataFrame | Mapping[str, Any] | NDArray[Any]) -> int:

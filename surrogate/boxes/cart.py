@@ -81,6 +81,8 @@ class CartBoxes(BoxFinder):
         # Squared error of labels is the Gini index of classes, and takes probabilities too.
         tree = DecisionTreeRegressor(
             min_weight_fraction_leaf=min(0.5, least / labels.total * (1 - 1e-9)),
+            # Of more than half of the weight there are no two leaves.
+            min_samples_split=2 if 2 * least <= labels.total * (1 + 1e-9) else len(rows) + 1,
             max_leaf_nodes=self.max_leaves,
             random_state=0,
         )

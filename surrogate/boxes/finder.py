@@ -165,19 +165,26 @@ class BoxFinder(BaseEstimator, ABC):
         -------
         BoxUnion
         """
+        return self._cover_from(self.best_, n)
+
+    def _cover_from(self, first: Box, n: int, n_runs: float | None = None) -> BoxUnion:
+        """As :meth:`cover`, from another first box on, and with boxes that rest on so many runs."""
         if n < 1:
             raise ValueError(f"n must be at least 1, got {n}")
-        boxes = [self.best_]
-        left = self._labels.taking_part & ~self._table.inside(self.best_.limits)
+        boxes = [first]
+        left = self._labels.taking_part & ~self._table.inside(first.limits)
         while len(boxes) < n and len(np.unique(self._labels.y[left])) > 1:
             rest = self._labels.times(left)
             if rest.total < self.min_support:
                 break
             finder = clone(self)._fit_table(self._table, rest)
-            if not finder.best_.limits:
+            chosen = finder.best_
+            if n_runs is not None:
+                chosen = finder.boxes_[choose_supported(finder.trajectory_, n_runs)]
+            if not chosen.limits:
                 break
-            boxes.append(finder.best_)
-            left &= ~self._table.inside(finder.best_.limits)
+            boxes.append(chosen)
+            left &= ~self._table.inside(chosen.limits)
         return BoxUnion(tuple(boxes))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Labels", "check_weight"]
+__all__ = ["Labels", "check_of_interest", "check_weight"]
 
 FloatArray = NDArray[np.float64]
 
@@ -52,19 +52,7 @@ class Labels:
         ValueError
             If a shape or value does not fit, or if the labels tell no row from another.
         """
-        given = np.asarray(of_interest)
-        if given.shape != (n,):
-            raise ValueError(f"of_interest must have shape ({n},) like the rows of X, got {given.shape}")
-        try:
-            y = given.astype(float)
-        except (TypeError, ValueError):
-            raise ValueError(f"of_interest must be true or false, got dtype {given.dtype}") from None
-        right = (y >= 0) & (y <= 1)
-        if not right.all():
-            raise ValueError(
-                f"of_interest must be true or false, or a probability in [0, 1], got {given[~right][0]!r}; "
-                "compare the output with a number first"
-            )
+        y = check_of_interest(of_interest, n)
         weight = check_weight(sample_weight, n)
         counted = y if weight is None else y[weight > 0]
         low, high = counted.min(), counted.max()
@@ -147,6 +135,24 @@ class Labels:
 
 def _rounded(values: FloatArray) -> NDArray[np.int64]:
     return np.round(values).astype(np.int64)
+
+
+def check_of_interest(of_interest: Any, n: int) -> FloatArray:
+    """How far each of `n` rows is of interest: 1, 0 or a probability."""
+    given = np.asarray(of_interest)
+    if given.shape != (n,):
+        raise ValueError(f"of_interest must have shape ({n},) like the rows of X, got {given.shape}")
+    try:
+        y = given.astype(float)
+    except (TypeError, ValueError):
+        raise ValueError(f"of_interest must be true or false, got dtype {given.dtype}") from None
+    right = (y >= 0) & (y <= 1)
+    if not right.all():
+        raise ValueError(
+            f"of_interest must be true or false, or a probability in [0, 1], got {given[~right][0]!r}; "
+            "compare the output with a number first"
+        )
+    return np.asarray(y, dtype=np.float64)
 
 
 def check_weight(sample_weight: Any, n: int) -> FloatArray | None:

@@ -119,7 +119,7 @@ class Peeling:
         self.grain = 1.0 if labels.weight is None else float(labels.weight[everything].min()) * labels.weight_unit
         # The outermost cells of every ordered column in which the box may have rows, by side.
         self.ends = [[n_cells - 1, 0] for n_cells in self.cells.n_cells]
-        self.span = min(missing, int(1.5 * self.alpha * missing) + 8)
+        self.span = max(1, min(missing, int(1.5 * self.alpha * missing) + 8))
         self._look_at_ends()
 
     def _look_at_ends(self) -> None:

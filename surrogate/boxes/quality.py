@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from surrogate.boxes.box import Box, BoxUnion, Limits
-from surrogate.boxes.labels import check_weight
+from surrogate.boxes.labels import check_of_interest, check_weight
 from surrogate.space import Categorical, Ordinal, Parameter, Space
 
 __all__ = [
@@ -116,9 +116,7 @@ def box_quality(box: Box | BoxUnion, X: Any, of_interest: ArrayLike, *, sample_w
     {'coverage': 1.0, 'density': 0.5, 'mass': 0.5, 'wracc': 0.125, 'lift': 2.0}
     """
     inside = box.contains(X)
-    y = np.asarray(of_interest, dtype=float)
-    if y.shape != inside.shape:
-        raise ValueError(f"of_interest must have shape {inside.shape} like the rows of X, got {y.shape}")
+    y = check_of_interest(of_interest, len(inside))
     weight = check_weight(sample_weight, len(y))
     if weight is None:
         total, held = float(len(y)), float(np.count_nonzero(inside))

@@ -169,7 +169,7 @@ class Reds(BaseEstimator):
         finder = Prim(alpha="cv") if self.finder is None else self.finder
         if self.metamodel_ is None:
             self.chain_ = None
-            self.finder_ = clone(finder).fit(X, labels, space=space)
+            self.finder_ = _for_runs(finder, table.n).fit(X, labels, space=space)
         else:
             self.chain_ = Metamorphosis(
                 self.metamodel_,
@@ -223,8 +223,12 @@ class Reds(BaseEstimator):
         return pd.DataFrame(rows).rename_axis("box")
 
     def cover(self, n: int) -> BoxUnion:
-        """Up to `n` boxes, each found among the points that those before it leave out; see ``Prim.cover``."""
-        union: BoxUnion = self.finder_.cover(n)
+        """Up to `n` boxes, `best_` first, each found among the points that those before it leave out.
+
+        Each is chosen for what the runs support, as `best_` is; else as ``Prim.cover``.
+        """
+        n_runs = _n_supporting(self.of_interest_, self.trajectory_["density"].iloc[0])
+        union: BoxUnion = self.finder_._cover_from(self.best_, n, n_runs)
         return union
 
 
@@ -247,11 +251,12 @@ def _labels_of(
             else Condition.parse(text, "output" if text.strip()[:1] in "<>=!" else None)
         )
         labels = np.asarray(condition.holds(output), dtype=bool)
-        return (condition if condition.operator in ("<", "<=", ">", ">=") else None), labels
+        return (condition.between(output) if condition.operator in ("<", "<=", ">", ">=") else None), labels
     labels = np.asarray(of_interest(np.asarray(output, dtype=float)), dtype=bool)
     if labels.shape != output.shape:
         raise ValueError(f"of_interest must return one boolean a value, got shape {labels.shape} for {output.shape}")
-    return _threshold_of(of_interest, np.asarray(output, dtype=float), labels), labels
+    threshold = _threshold_of(of_interest, np.asarray(output, dtype=float), labels)
+    return None if threshold is None else threshold.between(output), labels
 
 
 def _threshold_of(
@@ -272,6 +277,13 @@ def _threshold_of(
         holds = bool(np.all(np.asarray(of_interest(np.array([middle])), dtype=bool)))
         low, high = (middle, high) if holds == is_below else (low, middle)
     return Condition("output", "<=" if is_below else ">=", low if is_below else high)
+
+
+def _for_runs(finder: Any, n: int) -> Any:
+    """The finder for runs in place of the many new points: a box may hold down to half of so few."""
+    least = finder.get_params().get("min_support")
+    few = least is not None and least > max(1, n // 2)
+    return clone(finder).set_params(min_support=max(1, n // 2)) if few else clone(finder)
 
 
 def _n_supporting(labels: NDArray[np.bool_], share: float) -> float:

@@ -225,7 +225,7 @@ def resample(
     Raises
     ------
     ValueError
-        If `share` is none, or a draw holds too few runs for the finder.
+        If `n` or `share` is none, or a draw holds too few runs for the finder.
 
     References
     ----------
@@ -244,6 +244,8 @@ def resample(
     b           1.0      1.0
     c           0.0      0.0
     """
+    if n < 1:
+        raise ValueError(f"n must be at least 1, got {n}")
     if not 0 < share < 1:
         raise ValueError(f"share must lie between 0 and 1, got {share}")
     rng = np.random.default_rng(rng)

@@ -119,9 +119,15 @@ def _binned(table: InputTable, j: int, n_bins: int) -> tuple[NDArray[np.intp], t
         codes, words = np.searchsorted(known, v), tuple(_apart(known))
     else:
         edges = np.unique(np.nanquantile(v, np.linspace(0, 1, n_bins + 1)[1:-1]))
+        often = edges[0] == known[0]
+        if often:
+            # The smallest value has a bin of its own; the others share the rest.
+            above = v[v > known[0]]
+            edges = np.unique(np.append(known[1], np.quantile(above, np.linspace(0, 1, n_bins)[1:-1])))
         codes = np.searchsorted(edges, v, side="right")
         ends = _apart(edges)
-        words = (f"< {ends[0]}", *(f"{a} to {b}" for a, b in itertools.pairwise(ends)), f">= {ends[-1]}")
+        first = f"= {known[0]:.3g}" if often else f"< {ends[0]}"
+        words = (first, *(f"{a} to {b}" for a, b in itertools.pairwise(ends)), f">= {ends[-1]}")
     return np.where(np.isnan(v), -1, codes), words
 
 

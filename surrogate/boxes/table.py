@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from surrogate.boxes.box import Limits
+from surrogate.parameters import plain
 from surrogate.space import Categorical, Integer, Ordinal, Parameter, Real, Space
 
 __all__ = ["LEAVE_OUT", "Column", "InputTable", "Interval", "Missing", "between"]
@@ -105,8 +106,8 @@ class InputTable:
         else:
             if space is not None:
                 frame = _checked(X, space, missing)
-            else:  # numbers kept as objects are numbers all the same
-                frame = X.infer_objects() if any(map(pd.api.types.is_object_dtype, X.dtypes)) else X
+            else:
+                frame = _inferred(X)
             if all(dtype == np.float64 for dtype in frame.dtypes) and space is None:
                 columns = [Column(str(name), "real") for name in frame.columns]
                 values = frame.to_numpy()
@@ -175,6 +176,21 @@ def _numbered(d: int) -> list[str]:
     return [f"x{j}" for j in range(d)]
 
 
+def _inferred(X: pd.DataFrame) -> pd.DataFrame:
+    """The table, in which numbers kept as objects are numbers all the same, whatever stands for a missing one."""
+    names = list(map(str, X.columns))
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise ValueError(f"X: {names.count(twice[0])} columns are called {twice[0]!r}; give each input its own name")
+    if not any(map(pd.api.types.is_object_dtype, X.dtypes)):
+        return X
+    X = X.copy(deep=False)
+    for name, dtype in X.dtypes.items():
+        if pd.api.types.is_object_dtype(dtype):
+            X[name] = X[name].where(X[name].notna(), None).infer_objects()
+    return X
+
+
 def _checked(X: Any, space: Space, missing: Missing) -> pd.DataFrame:
     """The space's columns; where missing values are allowed, only what is there is checked."""
     if isinstance(X, np.ndarray) and X.ndim == 2 and X.shape[1] == space.d:
@@ -198,9 +214,11 @@ def _coded(name: str, series: pd.Series, parameter: Parameter | None) -> tuple[C
         return Column(name, parameter.kind, parameter.values, unit), series.map(position).to_numpy(dtype=float)
     if isinstance(parameter, (Real, Integer)):
         return Column(name, parameter.kind, unit=unit), series.to_numpy(dtype=float)
+    if series.dtype.kind in "mM":
+        raise ValueError(f"X: {name!r} holds {series.dtype}; give numbers, e.g. days since the first")
     if pd.api.types.is_bool_dtype(series.dtype) or not pd.api.types.is_numeric_dtype(series.dtype):
         codes, values = pd.factorize(series, sort=True)
-        return Column(name, "categorical", tuple(values)), np.where(codes < 0, np.nan, codes)
+        return Column(name, "categorical", plain(tuple(values))), np.where(codes < 0, np.nan, codes)
     kind = "integer" if pd.api.types.is_integer_dtype(series.dtype) else "real"
     return Column(name, kind), series.to_numpy(dtype=float, na_value=np.nan)
 

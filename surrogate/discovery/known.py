@@ -44,9 +44,14 @@ class Known:
 
     @property
     def threshold(self) -> Condition | None:
-        """The condition, if it is one threshold on one output: the output then says more than the labels."""
+        """The condition, if it is one threshold on one output: the output then says more than the labels.
+
+        As ``Condition.between`` the values of the runs.
+        """
         only = self.conditions[0]
-        return only if len(self.conditions) == 1 and only.operator in ("<", "<=", ">", ">=") else None
+        if len(self.conditions) > 1 or only.operator not in ("<", "<=", ">", ">="):
+            return None
+        return only.between(self.outputs[only.name])
 
     @property
     def failures_told(self) -> str:

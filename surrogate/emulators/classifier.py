@@ -186,7 +186,7 @@ class ProbabilityEmulator(Stateful, ClassifierMixin, BaseEstimator):
             )
         table, checked = check_training(self, X, y, space, least=3)
         self.classes_ = np.array([False, True])
-        self._condition = condition
+        self._condition = condition.between(checked)
         model = AutoEmulator(rng=self.rng) if self.emulator is None else clone(self.emulator)
         self.emulator_ = fit_on(model, table, checked, space)
         self.method_ = "continuous output"

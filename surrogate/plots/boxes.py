@@ -316,6 +316,8 @@ def _plot_share(
     """Share of interest over one input, with the boxes' limits."""
     positions, words = _positions(values)
     chosen = np.asarray(of_interest, dtype=bool)
+    average, known = chosen.mean(), np.isfinite(positions)
+    positions, chosen = positions[known], chosen[known]
     forward, backward = (np.log, np.exp) if log else (np.positive, np.positive)
     places = forward(positions)
     few = np.unique(places)
@@ -332,7 +334,7 @@ def _plot_share(
     ax.bar(left_ends, share, right_ends - left_ends, align="edge", color=INTEREST, alpha=0.75, linewidth=0)
     if log:
         ax.set_xscale("log")
-    ax.axhline(chosen.mean(), color="0.5", linewidth=1, linestyle=":")
+    ax.axhline(average, color="0.5", linewidth=1, linestyle=":")
     left, right = ax.get_xlim()
     for i, one in enumerate(boxes):
         if name in one.limits:
@@ -417,18 +419,18 @@ def _nested_ticks(
 
 
 def _positions(values: pd.Series) -> tuple[NDArray[np.float64], list[Any]]:
-    """Numbers as they are; other values by their place in the sorted list, which is returned too."""
+    """Numbers as they are; other values by their place in the sorted list, which is returned too; NaN where missing."""
     if pd.api.types.is_numeric_dtype(values.dtype) and not pd.api.types.is_bool_dtype(values.dtype):
-        return values.to_numpy(dtype=float), []
+        return values.to_numpy(dtype=float, na_value=np.nan), []
     codes, found = pd.factorize(values, sort=True)
-    return codes.astype(float), list(found)
+    return np.where(codes < 0, np.nan, codes), list(found)
 
 
 def _spread(positions: NDArray[np.float64], seed: int, log: bool = False) -> NDArray[np.float64]:
     """Values that repeat, moved a little to the side so that every run shows; the same way at every call."""
     if log:
         return np.asarray(np.exp(_spread(np.log(positions), seed)))
-    steps = np.diff(np.unique(positions))
+    steps = np.diff(np.unique(positions[np.isfinite(positions)]))
     if not len(steps) or len(steps) + 1 > len(positions) / 4:
         return positions
     return np.asarray(
@@ -439,12 +441,15 @@ def _spread(positions: NDArray[np.float64], seed: int, log: bool = False) -> NDA
 def _stretches(box: Box, name: str, values: pd.Series, view: tuple[float, float]) -> list[tuple[float, float]]:
     """What a box allows of an input, as intervals of an axis: several where its categories lie apart."""
     limits = box.limits.get(name, (-math.inf, math.inf))
-    if not isinstance(limits, frozenset):
-        low, high = max(limits[0], view[0]), min(limits[1], view[1])
-        return [(low, high)] if low <= high else []
     positions, words = _positions(values)
     # A category of numbers is where these are.
     places = np.arange(len(words), dtype=float) if words else np.unique(positions[np.isfinite(positions)])
+    if not isinstance(limits, frozenset):
+        # Whole numbers are drawn a little to the side, too.
+        beside = 0.4 if (places == np.rint(places)).all() else 0.0
+        low, high = (end - s * beside if end == np.rint(end) else end for end, s in zip(limits, (1, -1)))
+        low, high = max(low, view[0]), min(high, view[1])
+        return [(low, high)] if low <= high else []
     inside = [row for row, value in enumerate(words or places.tolist()) if value in limits]
     starts = [row for row in inside if row - 1 not in inside]
     ends = [row for row in inside if row + 1 not in inside]

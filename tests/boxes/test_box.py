@@ -150,3 +150,11 @@ def test_a_notebook_shows_names_as_text():
     union = sg.BoxUnion((sg.Box({"a": (0, 1)}), sg.Box({"b": (0, 1)})))._repr_html_()
     assert "Box 1" in union
     assert "Box 2" in union
+
+
+def test_values_of_any_table_are_pythons_own():
+    flags = np.random.default_rng(0).random(300) < 0.5
+    box = sg.Prim().fit(pd.DataFrame({"k": pd.array(flags, dtype="boolean")}), flags).best_
+    assert box.rule() == "k = True"
+    assert json.loads(json.dumps(box.to_dict()))["limits"] == {"k": {"values": [True]}}
+    json.dumps(sg.Box({"a": set(np.array([1, 2]))}).to_dict())

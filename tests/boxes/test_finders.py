@@ -38,13 +38,9 @@ def test_the_interval_is_the_best_of_all(seed, n, soft, least):
     all_gains = [
         (y - y.mean())[inside].sum() / n
         for low, high in itertools.combinations_with_replacement(values, 2)
-        if (inside := (x[:, 0] >= low) & (x[:, 0] <= high)).any()
+        if (inside := (x[:, 0] >= low) & (x[:, 0] <= high)).sum() >= least
     ]
-    best = max(0.0, *all_gains)
-    last = accuracy(found.boxes_[-1], x, y)
-    if least == 1:
-        assert_allclose(last, best, atol=1e-12)
-    assert -1e-12 <= last <= best + 1e-12
+    assert_allclose(accuracy(found.boxes_[-1], x, y), max(0.0, *all_gains), atol=1e-12)
     assert found.trajectory_["n_inside"].min() >= least
 
 
@@ -229,3 +225,56 @@ def test_parameters_are_checked(finder, message):
     x = np.arange(50.0)[:, None]
     with pytest.raises(ValueError, match=message):
         finder.fit(x, x[:, 0] > 25)
+
+
+def test_an_interval_or_categories_that_hold_too_few_rows_are_widened():
+    rng = np.random.default_rng(0)
+    x = pd.DataFrame({"a": rng.random(400), "b": rng.random(400), "kind": rng.choice(list("uvwxyz"), 400)})
+    found = sg.BestInterval(min_support=20).fit(x, x["a"] > 0.97)
+    assert found.best_.restricted == ("a",)
+    assert found.best_.contains(x).sum() == 20
+    rare = (x["kind"] == "u") & (np.arange(400) < 60)
+    kinds = sg.BestInterval(depth=1, min_support=100).fit(x[["kind"]], rare)
+    assert "u" in kinds.best_.limits["kind"]
+    assert 100 <= kinds.best_.contains(x).sum() < 200
+
+
+def test_all_categories_are_no_limit_where_values_are_missing():
+    rng = np.random.default_rng(0)
+    kind = rng.choice(["u", "v"], 600).astype(object)
+    kind[rng.random(600) < 0.4] = None
+    b = rng.random(600)
+    y = rng.random(600) < np.where(pd.notna(kind), 0.8, 0.05) * np.where(b > 0.3, 1, 0.3)
+    found = sg.BestInterval(missing="outside", depth=1).fit(pd.DataFrame({"kind": kind, "b": b}), y)
+    assert [box.restricted for box in found.boxes_] == [(), ("b",)]
+
+
+def test_leaves_hold_what_was_asked_for_be_it_more_than_half():
+    x = np.random.default_rng(0).random((200, 1))
+    y = x[:, 0] > np.median(x)
+    assert len(sg.CartBoxes(min_support=100).fit(x, y).leaves_) == 2
+    assert len(sg.CartBoxes(min_support=101).fit(x, y).leaves_) == 1
+
+
+@pytest.mark.parametrize("finder", [sg.Prim(missing="outside"), sg.BestInterval(missing="outside")])
+def test_an_input_without_any_value_limits_nothing(finder):
+    y = np.arange(200) < 60
+    assert finder.fit(pd.DataFrame({"n": np.full(200, np.nan)}), y).best_ == sg.Box({})
+
+
+@pytest.mark.parametrize("missing", [pd.NA, None, np.nan])
+def test_numbers_kept_as_objects_are_numbers_whatever_stands_for_a_missing_one(missing):
+    a = np.random.default_rng(0).random(300)
+    kept = pd.DataFrame({"a": pd.Series([missing if i % 10 == 0 else v for i, v in enumerate(a)], dtype=object)})
+    box = sg.Prim(missing="outside").fit(kept, a > 0.6).best_
+    assert isinstance(box.limits["a"], tuple)
+    assert_array_equal(box.contains(kept), (a >= box.limits["a"][0]) & (np.arange(300) % 10 > 0))
+
+
+def test_columns_that_cannot_be_told_apart_or_are_no_numbers_are_refused():
+    x = np.random.default_rng(0).random((300, 2))
+    for names in (["a", "a"], [1, "1"]):
+        with pytest.raises(ValueError, match=r"2 columns are called '[a1]'"):
+            sg.Prim().fit(pd.DataFrame(x, columns=names), x[:, 0] > 0.5)
+    with pytest.raises(ValueError, match=r"'day' holds datetime64.*give numbers, e.g. days"):
+        sg.Prim().fit(pd.DataFrame({"day": pd.date_range("2020-01-01", periods=300)}), x[:, 0] > 0.5)

@@ -255,3 +255,12 @@ def test_resampling_tells_inputs_that_matter_from_others():
     pd.testing.assert_frame_equal(again.frequencies, told.frequencies)
     with pytest.raises(ValueError, match="share must lie between 0 and 1"):
         sg.resample(prim, x, y, share=1.0)
+
+
+def test_an_output_is_not_taken_for_labels():
+    x = np.linspace(0, 1, 11)[:, None]
+    for wrong in (10 * x[:, 0], np.full(11, np.nan)):
+        with pytest.raises(ValueError, match="of_interest must be true or false, or a probability"):
+            sg.box_quality(sg.Box({"x0": (0.0, 0.5)}), x, wrong)
+    with pytest.raises(ValueError, match="n must be at least 1, got 0"):
+        sg.resample(sg.Prim(min_support=2).fit(x, x[:, 0] > 0.5), x, x[:, 0] > 0.5, n=0)

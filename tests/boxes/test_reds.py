@@ -171,3 +171,33 @@ def test_a_missing_value_is_to_be_left_out(runs):
 def test_what_cannot_be_done_is_said(runs, options, arguments, message):
     with pytest.raises(ValueError, match=message):
         sg.Reds(**options).fit(*runs, space=SPACE, **arguments)
+
+
+@pytest.mark.parametrize("of_interest", ["> 4", "> 4.5", ">= 5", lambda v: v > 4])
+def test_of_whole_numbers_it_does_not_matter_how_a_condition_is_written(of_interest):
+    space = sg.Space(a=sg.Real(0, 1), b=sg.Real(0, 1))
+    X = sg.sobol(space, 128, rng=1)
+    count = np.floor(4 * (X["a"] + X["b"])).to_numpy()
+    fitted = sg.Reds(n_new=5000).fit(X, count, of_interest=of_interest, space=space)
+    assert fitted.method_ == "Gaussian process on the output"
+    # The area of a + b >= 1.25 in the unit square.
+    assert abs(fitted.trajectory_["density"].iloc[0] - 0.75**2 / 2) < 0.03
+    told = sg.ProbabilityEmulator("> 4").fit(X, count, space)
+    assert told.predict(pd.DataFrame({"a": [0.55, 0.7], "b": [0.55, 0.7]})).tolist() == [False, True]
+
+
+def test_few_runs_without_a_metamodel_are_enough_for_a_box():
+    rng = np.random.default_rng(0)
+    for n in (4, 12):
+        X = rng.random((n, 3))
+        fitted = sg.Reds(n_new=1000).fit(X, np.arange(n) == 0)
+        assert fitted.best_.contains(X).sum() >= n // 2
+
+
+def test_cover_begins_with_the_chosen_box():
+    space = sg.Space({name: sg.Real(0, 1) for name in "abcdefgh"})
+    X = sg.sobol(space, 48, rng=0)
+    noisy = X["a"] + X["b"] + 0.5 * X["c"] + 0.5 * np.random.default_rng(0).normal(size=48)
+    fitted = sg.Reds(n_new=5000).fit(X, noisy, of_interest="< 0.8", space=space)
+    assert fitted.cover(1).boxes == (fitted.best_,)
+    assert fitted.cover(2).boxes[0] == fitted.best_

@@ -21,3 +21,16 @@ def test_an_input_without_any_value_is_left_out():
     stacked = stack_dimensions(x, [False, False, False, True])
     assert (stacked.columns, stacked.rows) == (("a",), ())
     assert stacked.count.tolist() == [[2, 2]]
+
+
+def test_the_smallest_value_has_a_bin_of_its_own_where_it_is_common():
+    rng = np.random.default_rng(0)
+    often = np.where(rng.random(600) < 0.7, 0.0, rng.random(600))
+    table = pd.DataFrame({"o": rng.random(600), "often": often})
+    stacked = stack_dimensions(table, often > 0, n_inputs=1)
+    assert stacked.columns == ("often",)
+    assert stacked.bins["often"][0] == "= 0"
+    assert stacked.share.tolist() == [[0.0, 1.0, 1.0]]
+    assert stacked.count.sum() == 600
+    two = stack_dimensions(table, often > 0, ["often"], n_bins=2)
+    assert two.count.tolist() == [[int((often == 0).sum()), int((often > 0).sum())]]

@@ -222,3 +222,28 @@ def test_parts_of_whole_numbers_on_a_log_scale_are_those_of_the_logarithms():
     assert_allclose(unit_parts((26.0, 51.0), sg.Integer(1, 101)), [(0.25, 0.5)])
     with pytest.raises(TypeError, match="limits of a categorical input are a set"):
         unit_parts((0.0, 1.0), sg.Categorical(["u", "v"]))
+
+
+def test_runs_with_a_missing_value_do_not_hide_the_others(ax):
+    rng = np.random.default_rng(0)
+    x = pd.DataFrame({"k": rng.integers(0, 5, 600).astype(float), "r": rng.random(600)})
+    x["kind"] = rng.choice(["u", "v"], 600).astype(object)
+    x = x.mask(rng.random(x.shape) < 0.1)
+    y = (x["k"] > 2).to_numpy()
+    plot_runs(x, y, "k", "kind", sg.Box({}), ax=ax)
+    shown = np.vstack([dots.get_offsets().filled(np.nan) for dots in ax.collections])
+    assert np.isfinite(shown).all(axis=1).sum() == x[["k", "kind"]].notna().all(axis=1).sum()
+    diagonal = plot_pairs(x, y, sg.Box({"r": (0.2, INF)}), ["r", "k"])[0, 0]
+    heights = [bar.get_height() for bar in diagonal.containers[0]]
+    assert len(heights) == 10
+    assert min(heights) > 0.2  # about two fifths of the runs in every part of r
+
+
+def test_whole_numbers_drawn_beside_each_other_lie_in_the_frame(ax):
+    space = sg.Space(i=sg.Integer(0, 9), a=sg.Real(0, 1))
+    x = sg.sobol(space, 256, rng=0)
+    box = sg.Box({"i": (2.0, 5.0)})
+    plot_runs(x, (x["i"] > 4).to_numpy(), "i", "a", box, space=space, ax=ax)
+    shown = np.vstack([dots.get_offsets().filled(np.nan) for dots in ax.collections])
+    left, _, right, _ = rectangles(ax)[0]
+    assert ((shown[:, 0] >= left) & (shown[:, 0] <= right)).sum() == box.contains(x).sum()
