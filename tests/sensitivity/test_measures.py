@@ -384,6 +384,7 @@ def test_given_runs(tmp_path):
         found = sg.delta(source, outputs="y")
         np.testing.assert_allclose(found["first"], FIRST, atol=0.06)
     assert (found["delta"] > 0.05).all()
+    assert found.attrs["estimates"] == {"y": "densities"}
     distances = sg.pawn(runs, outputs=["y", "line"])
     assert distances.loc[("line", "x3"), "median"] < distances.loc[("line", "x3"), "chance"] * 1.3
     assert distances.loc[("line", "x2"), "median"] > 2 * distances.loc[("line", "x2"), "chance"]
@@ -392,6 +393,36 @@ def test_given_runs(tmp_path):
             refused(runs)
     with pytest.raises(sg.TooManyFailuresError, match="at least 30"):
         sg.pawn(sg.run(angles, sg.sobol(ANGLES, 8, rng=0), n_jobs=0))
+
+
+@pytest.mark.parametrize(
+    ("function", "truth"),
+    [
+        # An input that decides between two outputs of probability p: 2 p (1 - p).
+        (lambda a, b: a > 0.5, [0.5, 0, 0]),
+        (lambda a, b: a > 0.3, [0.42, 0, 0]),
+        # From the frequencies of four million runs.
+        (lambda a, b: np.maximum(0, a - 0.5) * (1 + 0.3 * b), [0.71, 0.04, 0]),
+        (lambda a, b: np.floor(6 * a + b), [0.72, 0.05, 0]),
+    ],
+)
+def test_delta_of_outputs_that_repeat_values(function, truth):
+    found = sg.delta(Exact(lambda u: function(u[:, 0], u[:, 1]).astype(float)))
+    # Slices of a tenth blur what happens within them.
+    np.testing.assert_allclose(found["delta"], truth, atol=0.08)
+    assert found.attrs["estimates"] == {"output": "frequencies"}
+
+
+def test_delta_of_frequencies_is_not_made_by_chance():
+    space = sg.Space(a=sg.Real(0, 1), b=sg.Real(0, 1))
+
+    @sg.simulator(space=space, outputs=["y"], batch=500)
+    def clipped(a, b):
+        return {"y": np.maximum(a - 0.5, 0)}
+
+    found = [sg.delta(sg.run(clipped, np.random.default_rng(k).random((500, 2)), n_jobs=0)) for k in range(10)]
+    # As mere distances of the frequencies those of an input without influence would be 0.11 on average.
+    assert np.mean([one.loc["b", "delta"] for one in found]) < 0.09
 
 
 def test_first_order_from_given_data_covers_the_truth():
