@@ -135,10 +135,11 @@ class Emulators:
 
 @dataclass
 class GivenRuns:
-    """Runs that exist already."""
+    """Runs that exist already, all at one level; `note` tells of those at others."""
 
     runs: Runs
     outputs: tuple[str, ...]
+    note: str | None = None
 
     @property
     def space(self) -> Space:
@@ -195,7 +196,14 @@ def source_of(
     if isinstance(thing, (Runs, RunStore)):
         runs = thing.runs() if isinstance(thing, RunStore) else thing
         _no_running(running, "runs that exist")
-        return GivenRuns(runs, _chosen([str(name) for name in runs.scalars.columns], outputs))
+        chosen = _chosen([str(name) for name in runs.scalars.columns], outputs)
+        levels = sorted(runs.table["level"].unique()) if runs.levels else []
+        if len(levels) < 2:
+            return GivenRuns(runs, chosen)
+        # Levels are simulators that differ: of runs at several the truest count.
+        truest = runs.at_level(int(levels[0]))
+        note = f"{len(runs) - len(truest)} runs at other levels than {levels[0]}, the truest of these, were left out"
+        return GivenRuns(truest, chosen, note)
     if isinstance(thing, Simulator) and not hasattr(thing, "predict"):
         if space is not None and space != thing.space:
             raise ValueError("a simulator brings its own space; leave out space=")

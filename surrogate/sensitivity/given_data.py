@@ -56,7 +56,8 @@ def delta(
     Parameters
     ----------
     source : Runs, RunStore, Simulator, str, emulator, or mapping of output to emulator
-        Runs that exist are used as they are; failed ones are left out. Others are asked at `n` Sobol points.
+        Runs that exist are used as they are; failed ones, and those at other levels than the truest among them, are
+        left out. Others are asked at `n` Sobol points.
     space : Space, optional
         How the inputs of an emulator vary.
     n : int
@@ -305,5 +306,8 @@ def _data(
         whole = ~np.isnan(y).any(axis=1)
         u, y, failed = points[whole], y[whole], int((~whole).sum())
     enough(len(u), runs, LEAST_RUNS)
-    note = f"{failed} of {runs} runs failed and were left out, and with them a part of the space" if failed else None
-    return asked, u, y, {"n": runs, "runs": runs, "failed": failed, "dropped": failed, "note": note}
+    notes = [asked.note] if isinstance(asked, GivenRuns) and asked.note else []
+    if failed:
+        notes.append(f"{failed} of {runs} runs failed and were left out, and with them a part of the space")
+    facts = {"n": runs, "runs": runs, "failed": failed, "dropped": failed, "note": "; ".join(notes) or None}
+    return asked, u, y, facts

@@ -395,6 +395,30 @@ def test_given_runs(tmp_path):
         sg.pawn(sg.run(angles, sg.sobol(ANGLES, 8, rng=0), n_jobs=0))
 
 
+def test_levels_of_given_runs_are_not_mixed(tmp_path):
+    space = sg.Space(a=sg.Real(0, 1), b=sg.Real(0, 1))
+
+    @sg.simulator(space=space, outputs=["y"], levels={0: 10, 1: 1})
+    def leveled(a, b, level):
+        return {"y": 10 * b if level else a}
+
+    store = tmp_path / "levels.db"
+    points = sg.sobol(space, 64, rng=0)
+    true = sg.run(leveled, points, store=store, n_jobs=0)
+    sg.run(leveled, points, level=1, store=store, n_jobs=0)
+    for measure in (sg.delta, sg.pawn):
+        for source in (sg.RunStore(store), sg.RunStore(store).runs()):
+            found = measure(source)
+            pd.testing.assert_frame_equal(found, measure(true))
+            assert found.attrs["note"].startswith("64 runs at other levels than 0")
+        # Who asks about another level gets it.
+        assert measure(source.at_level(1)).iloc[:, 0].idxmax() == "b"
+    # The same points at both levels.
+    sg.sobol_indices(leveled, n=16, store=store, n_jobs=0, level=1)
+    expected = sg.sobol_indices(leveled, n=16, store=store, n_jobs=0)
+    np.testing.assert_array_equal(sg.sobol_indices(sg.RunStore(store), n=16), expected)
+
+
 @pytest.mark.parametrize(
     ("function", "truth"),
     [
