@@ -62,7 +62,8 @@ class Column:
             return np.clip(codes, self.low, self.high).astype(self.dtype)
         whole = np.clip(np.floor(codes + 0.5), self.low, self.high)
         if self.kind == "integer":
-            return pd.array(whole.astype(np.int64)).astype(self.dtype)
+            info = np.iinfo(getattr(self.dtype, "numpy_dtype", self.dtype))
+            return pd.array(np.clip(whole, info.min, info.max).astype(np.int64)).astype(self.dtype)
         table = np.empty(len(self.values), dtype=object)
         table[:] = self.values
         return pd.Series(table[whole.astype(np.int64)], dtype=self.dtype).array

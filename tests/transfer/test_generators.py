@@ -70,6 +70,17 @@ def test_arrays_stay_arrays(generator, dtype):
     assert new.shape == (20, 3)
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "UInt16"])
+def test_whole_numbers_stay_within_their_type(dtype):
+    info = np.iinfo(dtype.lower())
+    frame = pd.DataFrame({"n": pd.array([info.min, info.max] * 30, dtype=dtype)})
+    new = sg.Noise(scale=2.0).fit(frame).draw(300, rng=0)["n"]
+    assert new.dtype == frame["n"].dtype
+    # What would lie beyond an end, about half, is at one: wrapped round it could be anywhere.
+    assert (new == info.min).mean() > 0.2
+    assert (new == info.max).mean() > 0.2
+
+
 def test_same_seed_same_points_and_the_data_stay_as_they_were(generator):
     frame = mixed()
     before = frame.copy(deep=True)
