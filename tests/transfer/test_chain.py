@@ -130,6 +130,21 @@ def test_labels_need_not_be_0_to_k():
             assert chain.predict(X).dtype == y.dtype
 
 
+@pytest.mark.parametrize("student", [sg.BinnedTree(8), DecisionTreeClassifier(max_leaf_nodes=8, random_state=0)])
+def test_classes_may_be_named_in_any_order(student):
+    X = np.random.default_rng(0).uniform(-4, 4, size=(200, 2))
+
+    def teacher(X):
+        p = 1 / (1 + np.exp(-4 * X[:, 0]))
+        return np.column_stack([0.9 * p, 0.9 * (1 - p), np.full(len(X), 0.1)])
+
+    options = {"n_new": 3000, "labels": "soft", "classes": ["b", "c", "a"], "rng": 0}
+    chain = sg.Metamorphosis(teacher, sg.Noise(), student, **options).fit(X)
+    assert chain.classes_.tolist() == ["b", "c", "a"]
+    assert chain.predict([[3.0, 0.0], [-3.0, 0.0]]).tolist() == ["b", "c"]
+    assert_allclose(chain.predict_proba([[3.0, 0.0], [-3.0, 0.0]]), [[0.9, 0, 0.1], [0, 0.9, 0.1]], atol=0.02)
+
+
 def test_one_class_only_gives_a_constant_student():
     X = np.random.default_rng(0).normal(size=(50, 2))
     for labels in ("hard", "soft"):
