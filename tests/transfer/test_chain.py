@@ -440,6 +440,22 @@ def test_all_unlabelled_points_are_taken_if_no_number_is_given():
     assert_allclose(points[np.lexsort(points.T)], new[np.lexsort(new.T)])
 
 
+@pytest.mark.parametrize(("n_new", "times", "sizes"), [(None, 1, [32, 32, 13]), (170, 2, [32, 32, 13] * 2 + [16])])
+def test_streaming_takes_all_unlabelled_points(n_new, times, sizes):
+    seen = []
+
+    class Noted(SGDClassifier):
+        def partial_fit(self, X, y, classes=None):
+            seen.append(X[:, 0])
+            return super().partial_fit(X, y, classes=classes)
+
+    pool = sg.Unlabelled(np.arange(77.0)[:, None])
+    sg.Metamorphosis(lambda X: X[:, 0] > 40, pool, Noted(), n_new, stream=True, chunk_rows=32, rng=0).fit()
+    assert [len(part) for part in seen] == sizes
+    counts = np.bincount(np.concatenate(seen).astype(int), minlength=77)
+    assert set(counts) <= {times, times + 1}
+
+
 def test_unlabelled_points_are_drawn_evenly():
     new = np.arange(10.0)[:, None]
     drawn = sg.Unlabelled(new).fit().draw(25, rng=0).ravel()
