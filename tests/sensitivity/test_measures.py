@@ -486,6 +486,16 @@ def test_shapley_effects_of_many_inputs_by_random_orders():
     weights = np.array([3.0, 2.0, 1.0] + [0.0] * 9)
     found = sg.shapley_effects(Exact(lambda u: u @ weights, d=12), n=64)
     np.testing.assert_allclose(found["shapley"], weights**2 / (weights**2).sum(), atol=0.06)
+    assert found["shapley"].sum() == pytest.approx(1)
+
+
+def test_intervals_of_shapley_effects_hold_the_chance_of_the_orders():
+    # Whichever of the two comes second in an order gets all of that order.
+    product = Exact(lambda u: (u[:, 0] - 0.5) * (u[:, 1] - 0.5), d=11)
+    found = [sg.shapley_effects(product, n=64, rng=seed).loc["x0"] for seed in range(4)]
+    assert sum(one["shapley_low"] <= 0.5 <= one["shapley_high"] for one in found) >= 3
+    # An order with its reverse is fair to both, so that few of them are enough.
+    assert np.mean([abs(one["shapley"] - 0.5) for one in found]) < 0.03
 
 
 @pytest.mark.parametrize(
