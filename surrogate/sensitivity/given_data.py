@@ -295,7 +295,7 @@ def _data(
     running: dict[str, Any],
 ) -> tuple[Any, FloatArray, FloatArray, dict[str, Any]]:
     """The source, positions and outputs of finished runs, and what to tell of them."""
-    asked = source_of(source, space, outputs, coordinates, running)
+    asked = source_of(source, space, outputs, coordinates, running, rng)
     if isinstance(asked, GivenRuns):
         u, y, failed = asked.table()
         runs = len(u) + failed

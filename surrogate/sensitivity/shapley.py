@@ -93,7 +93,7 @@ def shapley_effects(
     """
     n = check_size(n)
     half_width(confidence)
-    asked = source_of(source, space, outputs, coordinates, running)
+    asked = source_of(source, space, outputs, coordinates, running, rng)
     generator, _ = seeded(rng)
     d = asked.space.d
     if isinstance(asked, Emulators):

@@ -330,6 +330,25 @@ def test_same_seed_same_result_and_nothing_global_is_touched(method):
     assert warnings.filters == filters
 
 
+@sg.simulator(space=sg.Space(a=sg.Real(0, 1), b=sg.Real(0, 1)), outputs=["y"])
+def noisy(a, b, seed):
+    """A line and noise."""
+    return {"y": a + 0.5 * np.random.default_rng(seed).random()}
+
+
+@pytest.mark.parametrize("method", sorted(set(MEASURES) - {"delta"}))
+def test_same_seed_same_result_of_a_stochastic_simulator(method, tmp_path):
+    options = {"n": 70 if method == "fast" else 32, "n_jobs": 0}
+    for make in (lambda: 3, lambda: np.random.default_rng(3)):
+        first = MEASURES[method](noisy, rng=make(), **options)
+        pd.testing.assert_frame_equal(MEASURES[method](noisy, rng=make(), **options), first)
+    # A store goes on with the seed that it began with.
+    store = tmp_path / "runs.db"
+    begun = sg.run(noisy, [{"a": 0.5, "b": 0.5}], rng=9, store=store, n_jobs=0)
+    MEASURES[method](noisy, rng=3, store=store, **options)
+    pd.testing.assert_frame_equal(sg.RunStore(store).runs().scalars.iloc[:1], begun.scalars)
+
+
 @pytest.mark.parametrize("method", ["sobol", "morris", "fast", "pawn", "shapley"])
 def test_inputs_of_every_type(method):
     space = sg.Space(
