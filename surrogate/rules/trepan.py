@@ -237,7 +237,7 @@ class Trepan(ClassifierMixin, BaseEstimator):
         for column in self.columns_.columns:
             here, there = part[column.name], whole[column.name]
             if column.nominal:
-                table = pd.concat([here.value_counts(), there.value_counts()], axis=1).fillna(0).to_numpy()
+                table = pd.concat([here.value_counts(), there.value_counts()], axis=1).fillna(0).to_numpy(dtype=float)
                 if len(table) > 1 and scipy.stats.chi2_contingency(table.T + 0.5).pvalue < level:
                     return True
             else:

@@ -11,6 +11,7 @@ import scipy.sparse
 from numpy.typing import NDArray
 from sklearn.utils.validation import validate_data
 
+from surrogate.parameters import plain
 from surrogate.space import Categorical, Integer, Ordinal, Real, Space
 
 __all__ = ["Column", "Columns", "as_frame", "checked", "rows_of", "stacked"]
@@ -59,7 +60,7 @@ class Column:
     def decode(self, codes: FloatArray) -> Any:
         """Values at codes, of the type that came."""
         if self.kind == "real":
-            return np.clip(codes, self.low, self.high).astype(self.dtype)
+            return pd.array(np.clip(codes, self.low, self.high)).astype(self.dtype)
         whole = np.clip(np.floor(codes + 0.5), self.low, self.high)
         if self.kind == "integer":
             info = np.iinfo(getattr(self.dtype, "numpy_dtype", self.dtype))
@@ -248,12 +249,12 @@ def _column(series: pd.Series, parameter: Any) -> Column:
         return Column(name, "ordinal" if dtype.ordered else "categorical", dtype, values, 0, len(values) - 1)
     if pd.api.types.is_bool_dtype(dtype) or pd.api.types.is_object_dtype(dtype) or pd.api.types.is_string_dtype(dtype):
         present = series.dropna()
-        odd = [value for value in present if not isinstance(value, (str, bool, int, float, bytes))]
+        odd = [v for v in present if not isinstance(v, (str, bool, int, float, bytes, np.bool_, np.number))]
         if odd:
             raise TypeError(
                 f"X: column {str(name)!r} holds {odd[0]!r:.60}; argument must be a string, a number or a boolean"
             )
-        different = present.unique().tolist()
+        different = [plain(value) for value in present.unique()]
         try:
             values = tuple(sorted(different))
         except TypeError:  # text beside numbers

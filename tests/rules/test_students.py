@@ -95,6 +95,16 @@ def test_trepan_takes_categories_and_keeps_to_a_space():
     assert_array_equal(tree.to_rules().predict(new), tree.predict(new))
 
 
+@pytest.mark.parametrize("student", [sg.Trepan(max_nodes=4), sg.Alpa(GaussianNB(), sg.BinnedTree(4))])
+def test_nullable_types_of_pandas_are_taken(student):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"a": rng.random(200), "flag": rng.random(200) > 0.5}).astype({"a": "Float64", "flag": "boolean"})
+    y = (X["a"] > 0.5).to_numpy(dtype=bool)
+    assert (student.fit(X, y).predict(X) == y).mean() > 0.9
+    chain = sg.Metamorphosis(GaussianNB(), sg.Noise(), clone(student), n_new=300, rng=0).fit(X, y)
+    assert chain.score(X, y) > 0.9
+
+
 def test_trepan_counts_the_tests_that_are_left():
     X = numbers(300)
     y = np.where((X["a"] > 0.6) | (np.random.default_rng(0).random(300) < 0.2), "yes", "no")

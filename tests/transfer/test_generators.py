@@ -61,6 +61,15 @@ def test_types_of_a_frame_are_kept_without_a_space(generator):
         assert set(new[name]) <= set(frame[name])
 
 
+def test_nullable_types_of_pandas_are_kept(generator):
+    types = {"real": "Float64", "rate": "Float32", "whole": "Int16", "flag": "boolean"}
+    frame = mixed()[list(types)].astype(types)
+    new = generator.fit(frame).draw(50, rng=1)
+    assert new.dtypes.to_dict() == frame.dtypes.to_dict()
+    assert not new.isna().any(axis=None)
+    assert set(new["flag"]) <= {True, False}
+
+
 @pytest.mark.parametrize("dtype", ["float64", "float32", "int64", "uint8", "bool", "object"])
 def test_arrays_stay_arrays(generator, dtype):
     array = (np.random.default_rng(0).random((60, 3)) * 200).astype(dtype)
