@@ -123,6 +123,17 @@ def test_networks_teach_networks_and_trees(teacher, digits):
     assert table.loc["teacher", "parameters"] == teacher.n_parameters_
 
 
+def test_a_network_made_by_a_lambda_is_compared(digits):
+    pytest.importorskip("torch")
+    X, y = digits
+    made = [
+        sg.TorchClassifier(build, input_shape=(1, 8, 8), epochs=1, n_threads=1) for build in (small, lambda k: small(k))
+    ]
+    table = sg.compare_models({str(k): model.fit(X, y) for k, model in enumerate(made)}, X[:50], repeats=1)
+    assert table.loc["1", "bytes"] == len(pickle.dumps(made[1].module_))
+    assert table.loc["0", "bytes"] == len(pickle.dumps(made[0]))
+
+
 def test_a_module_alone_teaches_through_its_logits(teacher, digits):
     import torch
 
