@@ -299,8 +299,9 @@ class Metamorphosis(BaseEstimator):
             return None
         first = self._label(X)
         if self.originals == "own" and y is not None:
-            soft = None if first.probabilities is None else (np.asarray(y)[:, None] == first.classes).astype(float)
-            first = TransferSet(first.X, np.asarray(y), soft, first.classes)
+            own = first.beside(y)
+            soft = None if first.probabilities is None else (own[:, None] == first.classes).astype(float)
+            first = TransferSet(first.X, own, soft, first.classes)
         return first
 
     def _chunks(self, X: Any, y: Any, rng: np.random.Generator) -> Iterator[TransferSet]:
