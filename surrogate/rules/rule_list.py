@@ -133,19 +133,19 @@ class RuleList:
         if isinstance(X, Mapping):
             X = pd.DataFrame(X)
         frame, dtype = as_frame(X)
-        named = frame.set_axis(frame.columns.map(str), axis=1)
-        missing = [name for name in self.used_features if name not in named.columns]
+        fits = frame.shape[1] == len(self.features)
+        if dtype is not None and not fits:
+            raise ValueError(
+                f"X must have {len(self.features)} columns ({', '.join(self.features)}), got {frame.shape[1]}"
+            )
         # As in scikit-learn, a frame has names for its columns only where all are text.
-        nameless = not all(isinstance(name, str) for name in frame.columns)
-        if dtype is not None or (nameless and missing):
-            if frame.shape[1] != len(self.features):
-                raise ValueError(
-                    f"X must have {len(self.features)} columns ({', '.join(self.features)}), got {frame.shape[1]}"
-                )
+        if fits and (dtype is not None or not all(isinstance(name, str) for name in frame.columns)):
             return frame.set_axis(list(self.features), axis=1)
+        frame = frame.set_axis(frame.columns.map(str), axis=1)
+        missing = [name for name in self.used_features if name not in frame.columns]
         if missing:
-            raise ValueError(f"X: no column {missing[0]!r}; {did_you_mean(missing[0], named.columns)}")
-        return named
+            raise ValueError(f"X: no column {missing[0]!r}; {did_you_mean(missing[0], frame.columns)}")
+        return frame
 
     def apply(self, X: Any) -> NDArray[np.int64]:
         """Position of the first rule that holds for each row; ``len(rules)`` where none does.
@@ -153,7 +153,7 @@ class RuleList:
         Parameters
         ----------
         X : DataFrame or mapping of columns by name, or array with columns in the order of ``features``
-            A DataFrame whose columns are not named by text is read as an array, unless these names are the inputs'.
+            A DataFrame with as many columns, not all named by text, is read as an array.
 
         Returns
         -------

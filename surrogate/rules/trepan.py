@@ -416,7 +416,10 @@ class Trepan(ClassifierMixin, BaseEstimator):
         """The class of each row's leaf; array of shape (m,)."""
         check_is_fitted(self)
         frame, dtype = as_frame(checked(self, X, reset=False))
-        frame = frame.set_axis(frame.columns.map(str) if dtype is None else list(self.columns_.names), axis=1)
+        names = list(self.columns_.names)
+        # A space may have another order. Columns that are not named by text go by position, as in scikit-learn.
+        by_name = dtype is None and set(frame.columns) == set(names)
+        frame = frame[names] if by_name else frame.set_axis(names, axis=1)
         return np.asarray(self.classes_[self._walk(frame)])
 
     def to_rules(self, names: Any = None) -> RuleList:

@@ -93,6 +93,9 @@ def test_trepan_takes_categories_and_keeps_to_a_space():
     assert (tree.predict(new) == oracle(new)).all()
     assert set(tree.to_rules().used_features) == {"level", "kind"}
     assert_array_equal(tree.to_rules().predict(new), tree.predict(new))
+    other = X[["kind", "x", "level"]]  # not in the order of the space
+    again = clone(tree).fit(other, oracle(X), oracle=oracle, space=space)
+    assert_array_equal(again.predict(new[other.columns]), oracle(new))
 
 
 @pytest.mark.parametrize("student", [sg.Trepan(max_nodes=4), sg.Alpa(GaussianNB(), sg.BinnedTree(4))])
