@@ -134,8 +134,14 @@ class Columns:
         """Whether columns have bounds or values, which the numbers of an array have not."""
         return any(column.values or np.isfinite([column.low, column.high]).any() for column in self.columns)
 
-    def encode(self, X: Any) -> FloatArray:
+    def encode(self, X: Any, *, unseen: bool = False) -> FloatArray:
         """Codes of a table with these columns; array of shape (n, d).
+
+        Parameters
+        ----------
+        X : table of shape (n, d)
+        unseen : bool
+            Whether there may be categories that are not known; their codes are NaN.
 
         Raises
         ------
@@ -150,7 +156,10 @@ class Columns:
         codes = np.empty(frame.shape)
         for j, column in enumerate(self.columns):
             codes[:, j] = column.encode(frame[column.name])
-            bad = np.flatnonzero(~np.isfinite(codes[:, j]))
+            wrong = ~np.isfinite(codes[:, j])
+            if unseen and column.values:
+                wrong &= frame[column.name].isna().to_numpy()
+            bad = np.flatnonzero(wrong)
             if len(bad):
                 raise ValueError(
                     f"X: row {frame.index[bad[0]]!r}, {str(column.name)!r} is {frame[column.name].iloc[bad[0]]} "

@@ -108,6 +108,15 @@ def test_nullable_types_of_pandas_are_taken(student):
     assert chain.score(X, y) > 0.9
 
 
+def test_trepan_refuses_missing_values_and_answers_for_new_categories():
+    X = numbers(100, 2).assign(kind=["u", "v"] * 50)
+    tree = sg.Trepan(max_nodes=3).fit(X, X["kind"] == "u")
+    assert not tree.predict(X.assign(kind="w")).any()
+    for name, value in (("a", np.nan), ("b", np.inf), ("kind", None)):
+        with pytest.raises(ValueError, match=f"row 0, '{name}' is"):
+            tree.predict(X.assign(**{name: [value, *X[name][1:]]}))
+
+
 def test_trepan_counts_the_tests_that_are_left():
     X = numbers(300)
     y = np.where((X["a"] > 0.6) | (np.random.default_rng(0).random(300) < 0.2), "yes", "no")
