@@ -133,11 +133,13 @@ class RuleList:
         if isinstance(X, Mapping):
             X = pd.DataFrame(X)
         frame, dtype = as_frame(X)
-        if dtype is not None:
-            if frame.shape[1] != len(self.features):
-                raise ValueError(
-                    f"X must have {len(self.features)} columns ({', '.join(self.features)}), got {frame.shape[1]}"
-                )
+        fits = frame.shape[1] == len(self.features)
+        if dtype is not None and not fits:
+            raise ValueError(
+                f"X must have {len(self.features)} columns ({', '.join(self.features)}), got {frame.shape[1]}"
+            )
+        # As in scikit-learn, a frame has names for its columns only where all are text.
+        if fits and (dtype is not None or not all(isinstance(name, str) for name in frame.columns)):
             return frame.set_axis(list(self.features), axis=1)
         frame = frame.set_axis(frame.columns.map(str), axis=1)
         missing = [name for name in self.used_features if name not in frame.columns]
@@ -151,6 +153,7 @@ class RuleList:
         Parameters
         ----------
         X : DataFrame or mapping of columns by name, or array with columns in the order of ``features``
+            A DataFrame with as many columns, not all named by text, is read as an array.
 
         Returns
         -------

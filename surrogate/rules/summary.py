@@ -151,7 +151,7 @@ def _asked(chain: Any, X: Any) -> TransferSet:
 
 def _truth(asked: TransferSet, y: Any) -> TransferSet:
     """The true labels in place of the teacher's."""
-    y = np.asarray(y)
+    y = asked.beside(y)
     return replace(asked, y=y, classes=None if asked.classes is None else np.unique(np.concatenate([asked.classes, y])))
 
 
@@ -189,7 +189,7 @@ def summarise_student(
     4.0
     """
     asked = _asked(chain, X)
-    quality = student_quality(asked, chain, asked.X, y)
+    quality = student_quality(asked, chain, asked.X, None if y is None else asked.beside(y))
     try:
         rules: RuleList | None = extract_rules(chain)
     except TypeError:

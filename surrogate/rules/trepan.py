@@ -237,7 +237,7 @@ class Trepan(ClassifierMixin, BaseEstimator):
         for column in self.columns_.columns:
             here, there = part[column.name], whole[column.name]
             if column.nominal:
-                table = pd.concat([here.value_counts(), there.value_counts()], axis=1).fillna(0).to_numpy()
+                table = pd.concat([here.value_counts(), there.value_counts()], axis=1).fillna(0).to_numpy(dtype=float)
                 if len(table) > 1 and scipy.stats.chi2_contingency(table.T + 0.5).pvalue < level:
                     return True
             else:
@@ -413,10 +413,20 @@ class Trepan(ClassifierMixin, BaseEstimator):
             self._forget(child)
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """The class of each row's leaf; array of shape (m,)."""
+        """The class of each row's leaf; array of shape (m,).
+
+        Raises
+        ------
+        ValueError
+            If a value is missing or infinite; row and column are named.
+        """
         check_is_fitted(self)
         frame, dtype = as_frame(checked(self, X, reset=False))
-        frame = frame.set_axis(frame.columns.map(str) if dtype is None else list(self.columns_.names), axis=1)
+        names = list(self.columns_.names)
+        # A space may have another order. Columns that are not named by text go by position, as in scikit-learn.
+        by_name = dtype is None and set(frame.columns) == set(names)
+        frame = frame[names] if by_name else frame.set_axis(names, axis=1)
+        self.columns_.encode(frame, unseen=True)  # refuses missing values
         return np.asarray(self.classes_[self._walk(frame)])
 
     def to_rules(self, names: Any = None) -> RuleList:

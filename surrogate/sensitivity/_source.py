@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from surrogate.designs._design import Rng, seeded
 from surrogate.errors import did_you_mean
 from surrogate.loading import load_simulator
 from surrogate.outputs import Series
@@ -16,7 +17,8 @@ from surrogate.runs.plan import run_ids
 from surrogate.runs.records import Runs
 from surrogate.runs.run import run
 from surrogate.runs.store import RunStore
-from surrogate.simulation import Simulator
+from surrogate.sensitivity._table import seed_of
+from surrogate.simulation import Simulator, is_stochastic
 from surrogate.space import Real, Space
 
 __all__ = ["Coordinates", "Emulators", "GivenRuns", "Simulation", "Source", "source_of"]
@@ -46,11 +48,12 @@ class Source(Protocol):
 
 @dataclass
 class Simulation:
-    """A simulator; its runs are made (and stored) by :func:`surrogate.run`."""
+    """A simulator; its runs are made (and stored) by :func:`surrogate.run`, with seeds of their own from `seed`."""
 
     simulator: Simulator
     outputs: tuple[str, ...]
     running: Mapping[str, Any]
+    seed: int | None = None
 
     @property
     def space(self) -> Space:
@@ -58,7 +61,7 @@ class Simulation:
 
     def answers(self, u: FloatArray) -> FloatArray:
         design = self.space.from_unit(u)
-        runs = run(self.simulator, design, **self.running)
+        runs = run(self.simulator, design, rng=self.seed, **self.running)
         return runs.scalars[list(self.outputs)].reindex(design.index).to_numpy(dtype=float)
 
 
@@ -135,10 +138,11 @@ class Emulators:
 
 @dataclass
 class GivenRuns:
-    """Runs that exist already."""
+    """Runs that exist already, all at one level; `note` tells of those at others."""
 
     runs: Runs
     outputs: tuple[str, ...]
+    note: str | None = None
 
     @property
     def space(self) -> Space:
@@ -180,6 +184,7 @@ def source_of(
     outputs: str | Sequence[str] | None,
     coordinates: Coordinates,
     running: Mapping[str, Any],
+    rng: Rng,
 ) -> Simulation | Emulators | GivenRuns:
     """Whatever a user may pass, as something that answers.
 
@@ -195,12 +200,23 @@ def source_of(
     if isinstance(thing, (Runs, RunStore)):
         runs = thing.runs() if isinstance(thing, RunStore) else thing
         _no_running(running, "runs that exist")
-        return GivenRuns(runs, _chosen([str(name) for name in runs.scalars.columns], outputs))
+        chosen = _chosen([str(name) for name in runs.scalars.columns], outputs)
+        levels = sorted(runs.table["level"].unique()) if runs.levels else []
+        if len(levels) < 2:
+            return GivenRuns(runs, chosen)
+        # Levels are simulators that differ: of runs at several the truest count.
+        truest = runs.at_level(int(levels[0]))
+        note = f"{len(runs) - len(truest)} runs at other levels than {levels[0]}, the truest of these, were left out"
+        return GivenRuns(truest, chosen, note)
     if isinstance(thing, Simulator) and not hasattr(thing, "predict"):
         if space is not None and space != thing.space:
             raise ValueError("a simulator brings its own space; leave out space=")
         scalars = [str(out) for out in thing.outputs if not isinstance(out, Series)]
-        return Simulation(thing, _chosen(scalars, outputs), running)
+        chosen = _chosen(scalars, outputs)
+        if not is_stochastic(thing):
+            return Simulation(thing, chosen, running)
+        generator, seed = seeded(rng)
+        return Simulation(thing, chosen, running, seed_of(generator) if seed is None else seed)
     emulators = dict(thing) if isinstance(thing, Mapping) else {"output": thing}
     if not emulators or not all(hasattr(e, "predict") for e in emulators.values()):
         raise TypeError(

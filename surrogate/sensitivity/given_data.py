@@ -30,6 +30,12 @@ FloatArray = NDArray[np.float64]
 LEAST_RUNS = 30
 RESAMPLES = 60
 
+# Output values that more than this share of the runs have are atoms: a density cannot show them.
+ATOM = 0.05
+# Into how many parts inputs and outputs are cut at most where there are atoms, and how many runs a part needs.
+PARTS = 10
+LEAST_IN_PART = 15
+
 
 def delta(
     source: Any,
@@ -50,7 +56,8 @@ def delta(
     Parameters
     ----------
     source : Runs, RunStore, Simulator, str, emulator, or mapping of output to emulator
-        Runs that exist are used as they are; failed ones are left out. Others are asked at `n` Sobol points.
+        Runs that exist are used as they are; failed ones, and those at other levels than the truest among them, are
+        left out. Others are asked at `n` Sobol points.
     space : Space, optional
         How the inputs of an emulator vary.
     n : int
@@ -68,8 +75,10 @@ def delta(
     Returns
     -------
     DataFrame
-        Columns ``delta``, ``delta_low``, ``delta_high`` (by SALib), ``first``, ``first_low``, ``first_high`` (the share
-        of variance that a curve through the runs over the input alone explains).
+        Columns ``delta``, ``delta_low``, ``delta_high``, ``first``, ``first_low``, ``first_high`` (the share of
+        variance that a curve through the runs over the input alone explains). ``attrs["estimates"]`` holds for each
+        output how delta was found: of ``"densities"`` (by SALib), or of ``"frequencies"`` where more than a twentieth
+        of the runs have the same value, such as 0 and 1, counts, or an output that is cut off.
 
     Raises
     ------
@@ -96,23 +105,23 @@ def delta(
     asked, u, y, facts = _data(source, space, n, rng, outputs, coordinates, running)
     generator, _ = seeded(rng)
     problem, names = problem_of(asked.space)
-    parts = {}
+    parts, estimates = {}, {}
     columns = [f"{measure}{end}" for measure in ("delta", "first") for end in ("", "_low", "_high")]
     for k, name in enumerate(asked.outputs):
         if np.ptp(y[:, k]) == 0:
             parts[name] = dict.fromkeys(columns, np.zeros(len(names)))
             continue
-        with salib():
-            found = salib_delta.analyze(
-                problem, u, y[:, k], conf_level=confidence, seed=seed_of(generator), method="delta"
-            )
-        # SALib 1.6 has several kinds in place of its one delta; the balanced one is corrected for its bias as that was.
-        kind = "delta" if "delta" in found else "delta_balanced"
-        middle, wide = (np.asarray(found[key], dtype=float) for key in (kind, f"{kind}_conf"))
+        atoms = _atoms(y[:, k])
+        estimates[name] = "frequencies" if atoms.any() else "densities"
+        if atoms.any():
+            middle, error = np.transpose([_of_frequencies(column, y[:, k], atoms, generator) for column in u.T])
+            wide = half * error
+        else:
+            middle, wide = _of_densities(problem, u, y[:, k], confidence, generator)
         first = np.array([_first_order(u[:, i], y[:, k], half, generator) for i in range(len(names))])
         values = (middle, middle - wide, middle + wide, *first.T)
         parts[name] = dict(zip(columns, values, strict=True))
-    return table(parts, names, "delta", facts | {"confidence": confidence})
+    return table(parts, names, "delta", facts | {"confidence": confidence, "estimates": estimates})
 
 
 def pawn(
@@ -183,6 +192,48 @@ def pawn(
     return table(parts, names, "pawn", facts | {"slices": slices})
 
 
+def _atoms(y: FloatArray) -> NDArray[np.bool_]:
+    """Which runs have an output that many others have too, shape (n,)."""
+    _, place, counts = np.unique(y, return_inverse=True, return_counts=True)
+    return np.asarray(counts[place] > ATOM * len(y))
+
+
+def _of_densities(
+    problem: dict[str, Any], u: FloatArray, y: FloatArray, confidence: float, rng: np.random.Generator
+) -> tuple[FloatArray, FloatArray]:
+    """Delta of each input by SALib, and half the width of its interval; classes of equal outputs count as nothing."""
+    with salib():
+        found = salib_delta.analyze(problem, u, y, conf_level=confidence, seed=seed_of(rng), method="delta")
+    # SALib 1.6 has several kinds in place of its one delta; the balanced one is corrected for its bias as that was.
+    kind = "delta" if "delta" in found else "delta_balanced"
+    return np.asarray(found[kind], dtype=float), np.asarray(found[f"{kind}_conf"], dtype=float)
+
+
+def _of_frequencies(
+    u: FloatArray, y: FloatArray, atoms: NDArray[np.bool_], rng: np.random.Generator
+) -> tuple[float, float]:
+    """Delta of one input from how often which outputs occur in its slices, and its standard deviation.
+
+    Each atom is a cell of its own, the other outputs lie in cells of about the same size. The bias of so many
+    frequencies is taken off by a bootstrap, as SALib does (Plischke et al. 2013, eq. 30).
+    """
+    n = len(y)
+    parts = min(PARTS, n // LEAST_IN_PART)
+    cells = np.stack([_slice_of_each(y, parts), np.where(atoms, np.unique(y, return_inverse=True)[1], -1)])
+    part, cell = _slice_of_each(u, parts), np.unique(cells, axis=1, return_inverse=True)[1].ravel()
+    counts = np.zeros((part.max() + 1, cell.max() + 1))
+    np.add.at(counts, (part, cell), 1)
+    resampled = _dependence(rng.multinomial(n, counts.ravel() / n, size=RESAMPLES).reshape(-1, *counts.shape) / n)
+    middle = 2 * float(_dependence(counts / n)) - float(resampled.mean())
+    return max(middle, 0.0), float(resampled.std(ddof=1))
+
+
+def _dependence(joint: FloatArray) -> FloatArray:
+    """Half the distance of joint frequencies, shape (..., slices, cells), from those of independence."""
+    apart = joint - joint.sum(axis=-1, keepdims=True) * joint.sum(axis=-2, keepdims=True)
+    return np.asarray(0.5 * np.abs(apart).sum(axis=(-1, -2)))
+
+
 def _slice_of_each(u: FloatArray, slices: int) -> NDArray[np.int64]:
     """Which slice of an input each run lies in; some may hold none where values repeat.
 
@@ -244,7 +295,7 @@ def _data(
     running: dict[str, Any],
 ) -> tuple[Any, FloatArray, FloatArray, dict[str, Any]]:
     """The source, positions and outputs of finished runs, and what to tell of them."""
-    asked = source_of(source, space, outputs, coordinates, running)
+    asked = source_of(source, space, outputs, coordinates, running, rng)
     if isinstance(asked, GivenRuns):
         u, y, failed = asked.table()
         runs = len(u) + failed
@@ -255,5 +306,8 @@ def _data(
         whole = ~np.isnan(y).any(axis=1)
         u, y, failed = points[whole], y[whole], int((~whole).sum())
     enough(len(u), runs, LEAST_RUNS)
-    note = f"{failed} of {runs} runs failed and were left out, and with them a part of the space" if failed else None
-    return asked, u, y, {"n": runs, "runs": runs, "failed": failed, "dropped": failed, "note": note}
+    notes = [asked.note] if isinstance(asked, GivenRuns) and asked.note else []
+    if failed:
+        notes.append(f"{failed} of {runs} runs failed and were left out, and with them a part of the space")
+    facts = {"n": runs, "runs": runs, "failed": failed, "dropped": failed, "note": "; ".join(notes) or None}
+    return asked, u, y, facts

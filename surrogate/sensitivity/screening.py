@@ -111,7 +111,7 @@ def morris(
         raise ValueError(f"n must be at least 2 trajectories, got {n}")
     check_failures(failures)
     half_width(confidence)
-    asked = source_of(source, space, outputs, coordinates, running)
+    asked = source_of(source, space, outputs, coordinates, running, rng)
     generator, _ = seeded(rng)
     problem, names = problem_of(asked.space, groups)
     with salib():
@@ -188,7 +188,7 @@ def fast(
     if n <= 4 * HARMONICS**2:
         raise ValueError(f"n must be more than {4 * HARMONICS**2} points an input, got {n}")
     check_failures(failures, ("fill", "raise"))
-    asked = source_of(source, space, outputs, coordinates, running)
+    asked = source_of(source, space, outputs, coordinates, running, rng)
     generator, _ = seeded(rng)
     problem, names = problem_of(asked.space)
     with salib():
@@ -262,7 +262,7 @@ def dgsm(
     n = check_size(n)
     check_failures(failures)
     half = half_width(confidence)
-    asked = source_of(source, space, outputs, coordinates, running)
+    asked = source_of(source, space, outputs, coordinates, running, rng)
     discrete = [name for name, p in asked.space.items() if not isinstance(p, Real)]
     if discrete:
         raise ValueError(

@@ -22,9 +22,9 @@ __all__ = ["shapley_effects"]
 
 FloatArray = NDArray[np.float64]
 
-# Up to so many inputs all subsets are taken; with more, those of random orders of the inputs.
+# Up to so many inputs all subsets are taken; with more, those of random orders of the inputs, each with its reverse.
 ALL_SUBSETS = 10
-ORDERS = 60
+PAIRS_OF_ORDERS = 30
 CHEAPER = 4
 RESAMPLES = 200
 
@@ -61,7 +61,8 @@ def shapley_effects(
         Correlations of the normal scores of pairs of inputs, as for the samplers.
     outputs : str or list of str, optional
     confidence : float
-        Of the intervals, by a bootstrap of the points; an emulator's own error is not in them.
+        Of the intervals, by a bootstrap of the points, and with more than 10 inputs of the orders in which inputs
+        become known, of which 30 are drawn, each with its reverse; an emulator's own error is not in them.
     coordinates : {"unit", "own"}, optional
         As in :func:`sobol_indices`.
     **running
@@ -92,7 +93,7 @@ def shapley_effects(
     """
     n = check_size(n)
     half_width(confidence)
-    asked = source_of(source, space, outputs, coordinates, running)
+    asked = source_of(source, space, outputs, coordinates, running, rng)
     generator, _ = seeded(rng)
     d = asked.space.d
     if isinstance(asked, Emulators):
@@ -100,7 +101,7 @@ def shapley_effects(
     copula = correlated(asked.space, correlation)
     matrix = np.eye(d) if copula.matrix is None else copula.matrix
     weights = _weights(d, generator)
-    subsets = [s for s in weights if 0 < len(s) < d]
+    subsets = list(dict.fromkeys(s for own in weights for s in own if len(s) < d))
     # Pick and freeze: beside each point one with the same values in the subset and others drawn given them.
     scores = _normal(n, 2 * d, generator)
     first = scores[:, :d] @ np.linalg.cholesky(matrix).T
@@ -112,17 +113,18 @@ def shapley_effects(
     dropped = int(n - whole.sum())
     enough(n - dropped, n, 16)
     y = y[:, whole]
-    share = np.array([weights[s] for s in subsets]).reshape(len(subsets), d)
-    everything = weights[tuple(range(d))]
+    row = {s: k for k, s in enumerate([*subsets, tuple(range(d))])}
+    shares = [(np.array([row[s] for s in own]), np.array(list(own.values()))) for own in weights]
     parts = {}
     for k, name in enumerate(asked.outputs):
         columns = y[:, :, k]
         if np.ptp(columns[0]) == 0:
             parts[name] = {c: np.zeros(d) for c in ("shapley", "shapley_low", "shapley_high")}
             continue
-        middle = _effects(columns, share, everything)
+        middle = _effects(columns, shares).mean(axis=0)
         rows = generator.integers(columns.shape[1], size=(RESAMPLES, columns.shape[1]))
-        resampled = np.array([_effects(columns[:, r], share, everything) for r in rows])
+        drawn = generator.integers(len(shares), size=(RESAMPLES, len(shares)))
+        resampled = np.array([_effects(columns[:, r], shares)[g].mean(axis=0) for r, g in zip(rows, drawn)])
         low, high = np.percentile(resampled, [50 * (1 - confidence), 50 * (1 + confidence)], axis=0)
         parts[name] = {"shapley": middle, "shapley_low": low, "shapley_high": high}
     note = f"{failed} of {len(u)} runs failed; {dropped} of {n} points were left out with all that belongs to them"
@@ -138,40 +140,53 @@ def shapley_effects(
     return table(parts, list(asked.space), "shapley", facts)
 
 
-def _effects(y: FloatArray, share: FloatArray, everything: FloatArray) -> FloatArray:
-    """Shapley effects from answers at the points (first row) and at those redrawn outside each subset."""
+def _effects(y: FloatArray, shares: list[tuple[NDArray[np.int64], FloatArray]]) -> FloatArray:
+    """Shapley effects by each of the weightings, from answers at the points (first row) and at those redrawn.
+
+    Parameters
+    ----------
+    y : array of shape (1 + number of subsets, n)
+    shares : list of (array of shape (m,), array of shape (m, d))
+        Which subsets, the last being all inputs, and what their explained variance adds to each input's effect.
+
+    Returns
+    -------
+    array of shape (number of weightings, d)
+    """
     mean = 0.5 * (y[0] + y[1:]).mean(axis=1) if len(y) > 1 else np.empty(0)
-    explained = ((y[0] - mean[:, None]) * (y[1:] - mean[:, None])).mean(axis=1)
     variance = y[0].var()
-    return np.asarray((explained @ share + variance * everything) / variance)
+    explained = np.append(((y[0] - mean[:, None]) * (y[1:] - mean[:, None])).mean(axis=1), variance)
+    return np.asarray([explained[rows] @ share for rows, share in shares] / variance)
 
 
-def _weights(d: int, rng: np.random.Generator) -> dict[tuple[int, ...], FloatArray]:
+def _weights(d: int, rng: np.random.Generator) -> list[dict[tuple[int, ...], FloatArray]]:
     """What the variance explained by each subset of inputs adds to each input's effect.
 
     Knowing i after the inputs S adds V(S + i) - V(S), weighted by how often S comes first among all orders [1]_ (see
-    :func:`shapley_effects`).
+    :func:`shapley_effects`): one weighting by all orders, or one by each random order with its reverse.
     """
-    out: dict[tuple[int, ...], FloatArray] = {tuple(range(d)): np.zeros(d)}
 
-    def add(before: tuple[int, ...], i: int, weight: float) -> None:
-        after = tuple(sorted((*before, i)))
-        out.setdefault(after, np.zeros(d))[i] += weight
+    def add(out: dict[tuple[int, ...], FloatArray], before: tuple[int, ...], i: int, weight: float) -> None:
+        out.setdefault(tuple(sorted((*before, i))), np.zeros(d))[i] += weight
         if before:
             out.setdefault(before, np.zeros(d))[i] -= weight
 
     if d <= ALL_SUBSETS:
+        every: dict[tuple[int, ...], FloatArray] = {}
         for i in range(d):
             others = [j for j in range(d) if j != i]
             for size in range(d):
                 for before in combinations(others, size):
-                    add(before, i, 1 / (d * comb(d - 1, size)))
-    else:
-        for _ in range(ORDERS):
-            order = rng.permutation(d)
-            for place in range(d):
-                add(tuple(sorted(map(int, order[:place]))), int(order[place]), 1 / ORDERS)
-    return out
+                    add(every, before, i, 1 / (d * comb(d - 1, size)))
+        return [every]
+    pairs: list[dict[tuple[int, ...], FloatArray]] = [{} for _ in range(PAIRS_OF_ORDERS)]
+    for pair in pairs:
+        order = rng.permutation(d).tolist()
+        # Who comes late in the one comes early in the other, so that their mean varies less.
+        for each in (order, order[::-1]):
+            for place, i in enumerate(each):
+                add(pair, tuple(sorted(each[:place])), i, 1 / 2)
+    return pairs
 
 
 def _normal(n: int, d: int, rng: np.random.Generator) -> FloatArray:

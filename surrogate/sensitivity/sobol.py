@@ -72,7 +72,7 @@ def sobol_indices(
         Number of base points, best a power of two. A simulator is run ``n * (d + 2)`` times, with second order
         ``n * (2 d + 2)`` times; emulators are asked eight times as often.
     rng : int, numpy Generator or None
-        Seed of the design, and of the intervals.
+        Seed of the design, of the runs of a stochastic simulator, and of the intervals.
     outputs : str or list of str, optional
         By default all scalar outputs.
     second_order : bool
@@ -131,7 +131,7 @@ def sobol_indices(
     n = check_size(n)
     check_failures(failures)
     half_width(confidence)
-    asked = source_of(source, space, outputs, coordinates, running)
+    asked = source_of(source, space, outputs, coordinates, running, rng)
     generator, _ = seeded(rng)
     labels = labels_of(asked.space, groups)
     names = list(dict.fromkeys(labels))

@@ -18,7 +18,7 @@ from surrogate.space import Space
 from surrogate.transfer.generators.base import Generator
 from surrogate.transfer.label import CHUNK_ROWS, Labels, TransferSet, accepted, estimator_type, label
 from surrogate.transfer.student import student_classes, student_probabilities, teach, teach_more
-from surrogate.transfer.table import checked, stacked
+from surrogate.transfer.table import checked, rows_of, stacked
 
 __all__ = ["Metamorphosis"]
 
@@ -299,8 +299,9 @@ class Metamorphosis(BaseEstimator):
             return None
         first = self._label(X)
         if self.originals == "own" and y is not None:
-            soft = None if first.probabilities is None else (np.asarray(y)[:, None] == first.classes).astype(float)
-            first = TransferSet(first.X, np.asarray(y), soft, first.classes)
+            own = first.beside(y)
+            soft = None if first.probabilities is None else (own[:, None] == first.classes).astype(float)
+            first = TransferSet(first.X, own, soft, first.classes)
         return first
 
     def _chunks(self, X: Any, y: Any, rng: np.random.Generator) -> Iterator[TransferSet]:
@@ -308,10 +309,15 @@ class Metamorphosis(BaseEstimator):
         if first is not None:
             yield first
         left = len(self.generator_) if self.n_new is None else int(self.n_new)
+        most = self.chunk_rows
+        if hasattr(self.generator_, "__len__"):
+            # Only within a draw does each of its points, which are in memory anyway, come as often as any other.
+            most = -(-most // len(self.generator_)) * len(self.generator_)
         while left > 0:
-            n = min(left, self.chunk_rows)
-            yield self._label(self.generator_.draw(n, rng))
-            left -= n
+            points = self.generator_.draw(min(left, most), rng)
+            for start in range(0, min(left, most), self.chunk_rows):
+                yield self._label(rows_of(points, slice(start, start + self.chunk_rows)))
+            left -= most
 
     def _teach_in_chunks(self, X: Any, y: Any, rng: np.random.Generator) -> None:
         student = None

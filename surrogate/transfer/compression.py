@@ -38,10 +38,10 @@ def compare_models(
     Returns
     -------
     DataFrame
-        One row a model: ``bytes`` (pickled) and ``parameters`` (numbers learned, where they can be counted), of a
-        chain those of its student, ``us_per_row`` in a batch and ``us_single`` of a single row (microseconds),
-        ``fidelity`` (share of the rows where it says what the first says; R2 of numbers), ``accuracy`` (R2 of numbers),
-        if `y` is given.
+        One row a model: ``bytes`` (pickled; of a network that cannot be, its module's; else NaN) and ``parameters``
+        (numbers learned, where they can be counted), of a chain those of its student, ``us_per_row`` in a batch and
+        ``us_single`` of a single row (microseconds), ``fidelity`` (share of the rows where it says what the first says;
+        R2 of numbers), ``accuracy`` (R2 of numbers), if `y` is given.
 
     Examples
     --------
@@ -65,7 +65,7 @@ def compare_models(
         score = r2_score if found.classes is None else accuracy_score
         row: dict[str, Any] = {
             "model": name,
-            "bytes": len(pickle.dumps(_student(model))),
+            "bytes": _bytes(_student(model)),
             "parameters": n_parameters(model),
             "us_per_row": _microseconds(model, batch, repeats) / n_rows(batch),
             "us_single": _microseconds(model, single, repeats),
@@ -107,6 +107,14 @@ def n_parameters(model: Any) -> int | None:
 def _student(model: Any) -> Any:
     """What is left of a chain when the teacher has done its work."""
     return _student(model.student_) if hasattr(model, "student_") else model
+
+
+def _bytes(model: Any) -> float:
+    """Size of a pickled model; where it holds what cannot be pickled, such as a lambda, of its module alone."""
+    try:
+        return len(pickle.dumps(model))
+    except (pickle.PicklingError, AttributeError, TypeError):
+        return _bytes(model.module_) if hasattr(model, "module_") else np.nan
 
 
 def _microseconds(model: Any, X: Any, repeats: int) -> float:

@@ -46,6 +46,8 @@ class TransferSet:
         Of each class, where soft labels were asked for.
     classes : array of shape (k,), optional
         None if the answers are numbers.
+    answered : int array of shape (n,), optional
+        Positions of the points among those that were asked; None if all are there. A simulator's runs may fail.
 
     Examples
     --------
@@ -60,14 +62,21 @@ class TransferSet:
     y: NDArray[Any]
     probabilities: NDArray[np.float64] | None = None
     classes: NDArray[Any] | None = None
+    answered: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.y)
 
+    def beside(self, y: Any) -> NDArray[Any]:
+        """What belongs to the points that were asked, such as their true labels, of those that are here."""
+        return np.asarray(y) if self.answered is None else np.asarray(y)[self.answered]
+
     def take(self, index: Any) -> TransferSet:
         """The rows at positions or under a mask."""
         soft = None if self.probabilities is None else self.probabilities[index]
-        return replace(self, X=rows_of(self.X, index), y=self.y[index], probabilities=soft)
+        answered = np.arange(len(self)) if self.answered is None else self.answered
+        X, y = rows_of(self.X, index), self.y[index]
+        return replace(self, X=X, y=y, probabilities=soft, answered=answered[index])
 
 
 def label(
@@ -318,4 +327,5 @@ def _simulated(simulator: Any, X: Any, run: Callable[..., Any] | None, output: s
     runs = run(simulator, X)
     if not len(runs.outputs):
         raise ValueError(f"none of the {len(runs)} runs of {simulator.name!r} finished; see runs.failures")
-    return TransferSet(runs.inputs.reset_index(drop=True), runs.outputs[chosen].to_numpy(dtype=float))
+    X, y = runs.inputs.reset_index(drop=True), runs.outputs[chosen].to_numpy(dtype=float)
+    return TransferSet(X, y, answered=np.flatnonzero(runs.done))

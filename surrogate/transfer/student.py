@@ -154,7 +154,8 @@ def student_probabilities(student: Any, X: Any, classes: NDArray[Any], labels: L
     found = np.asarray(student.predict_proba(X))
     # A class that no transfer point had is unknown to the student.
     out = np.zeros((len(found), len(classes)))
-    out[:, np.searchsorted(classes, student.classes_)] = found
+    order = np.argsort(classes)  # classes may come in any order
+    out[:, order[np.searchsorted(classes, student.classes_, sorter=order)]] = found
     return out
 
 

@@ -11,6 +11,7 @@ import scipy.sparse
 from numpy.typing import NDArray
 from sklearn.utils.validation import validate_data
 
+from surrogate.parameters import plain
 from surrogate.space import Categorical, Integer, Ordinal, Real, Space
 
 __all__ = ["Column", "Columns", "as_frame", "checked", "rows_of", "stacked"]
@@ -59,10 +60,11 @@ class Column:
     def decode(self, codes: FloatArray) -> Any:
         """Values at codes, of the type that came."""
         if self.kind == "real":
-            return np.clip(codes, self.low, self.high).astype(self.dtype)
+            return pd.array(np.clip(codes, self.low, self.high)).astype(self.dtype)
         whole = np.clip(np.floor(codes + 0.5), self.low, self.high)
         if self.kind == "integer":
-            return pd.array(whole.astype(np.int64)).astype(self.dtype)
+            info = np.iinfo(getattr(self.dtype, "numpy_dtype", self.dtype))
+            return pd.array(np.clip(whole, info.min, info.max).astype(np.int64)).astype(self.dtype)
         table = np.empty(len(self.values), dtype=object)
         table[:] = self.values
         return pd.Series(table[whole.astype(np.int64)], dtype=self.dtype).array
@@ -132,8 +134,14 @@ class Columns:
         """Whether columns have bounds or values, which the numbers of an array have not."""
         return any(column.values or np.isfinite([column.low, column.high]).any() for column in self.columns)
 
-    def encode(self, X: Any) -> FloatArray:
+    def encode(self, X: Any, *, unseen: bool = False) -> FloatArray:
         """Codes of a table with these columns; array of shape (n, d).
+
+        Parameters
+        ----------
+        X : table of shape (n, d)
+        unseen : bool
+            Whether there may be categories that are not known; their codes are NaN.
 
         Raises
         ------
@@ -148,7 +156,10 @@ class Columns:
         codes = np.empty(frame.shape)
         for j, column in enumerate(self.columns):
             codes[:, j] = column.encode(frame[column.name])
-            bad = np.flatnonzero(~np.isfinite(codes[:, j]))
+            wrong = ~np.isfinite(codes[:, j])
+            if unseen and column.values:
+                wrong &= frame[column.name].isna().to_numpy()
+            bad = np.flatnonzero(wrong)
             if len(bad):
                 raise ValueError(
                     f"X: row {frame.index[bad[0]]!r}, {str(column.name)!r} is {frame[column.name].iloc[bad[0]]} "
@@ -247,12 +258,12 @@ def _column(series: pd.Series, parameter: Any) -> Column:
         return Column(name, "ordinal" if dtype.ordered else "categorical", dtype, values, 0, len(values) - 1)
     if pd.api.types.is_bool_dtype(dtype) or pd.api.types.is_object_dtype(dtype) or pd.api.types.is_string_dtype(dtype):
         present = series.dropna()
-        odd = [value for value in present if not isinstance(value, (str, bool, int, float, bytes))]
+        odd = [v for v in present if not isinstance(v, (str, bool, int, float, bytes, np.bool_, np.number))]
         if odd:
             raise TypeError(
                 f"X: column {str(name)!r} holds {odd[0]!r:.60}; argument must be a string, a number or a boolean"
             )
-        different = present.unique().tolist()
+        different = [plain(value) for value in present.unique()]
         try:
             values = tuple(sorted(different))
         except TypeError:  # text beside numbers

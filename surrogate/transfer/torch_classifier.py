@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 __all__ = ["TorchClassifier"]
 
@@ -118,7 +118,7 @@ class TorchClassifier(ClassifierMixin, BaseEstimator):
         ModuleNotFoundError
             If PyTorch is not installed.
         ValueError
-            If shapes do not match, or probabilities come without classes.
+            If shapes do not match, a weight is negative, or probabilities come without classes.
         """
         torch = _torch()
         if self.epochs < 1 or self.batch_size < 1:
@@ -134,7 +134,10 @@ class TorchClassifier(ClassifierMixin, BaseEstimator):
         else:
             self.classes_, codes = np.unique(y, return_inverse=True)
             targets = torch.as_tensor(codes, dtype=torch.int64)
-        weights = None if sample_weight is None else torch.as_tensor(np.asarray(sample_weight), dtype=torch.float32)
+        weights = None
+        if sample_weight is not None:
+            checked = _check_sample_weight(sample_weight, X, dtype=np.float32, ensure_non_negative=True)
+            weights = torch.as_tensor(checked / checked.mean())
         with _settings(torch, self.random_state, self.n_threads) as generator:
             module = self.network(len(self.classes_)).to(self.device)
             self._train(torch, module, X, targets, weights, generator)
@@ -168,7 +171,8 @@ class TorchClassifier(ClassifierMixin, BaseEstimator):
                 reduction="none",
                 label_smoothing=self.label_smoothing,
             )
-            loss = losses.mean() if weights is None else (losses * weights[batch]).sum() / weights[batch].sum()
+            # By the mean weight of all rows: of its own a batch could have none, and its rows would count too much.
+            loss = losses.mean() if weights is None else (losses * weights[batch]).mean()
             optimiser.zero_grad(set_to_none=True)
             (loss * temperature**2).backward()
             optimiser.step()

@@ -117,6 +117,21 @@ def test_arrays_are_read_by_position_and_frames_by_name():
         rules.predict(np.zeros((1, 3)))
 
 
+@pytest.mark.parametrize("student", [DecisionTreeClassifier(max_depth=2), sg.BinnedTree(4), sg.Trepan(max_nodes=3)])
+def test_frames_without_names_of_text_are_read_by_position(student):
+    X = pd.DataFrame(np.random.default_rng(0).random((200, 3)))
+    student.fit(X, X[1] > 0.5)
+    rules = sg.extract_rules(student)
+    assert "x1" in rules.used_features
+    assert_array_equal(rules.predict(X), student.predict(X))
+    shuffled = X[[2, 1, 0]]
+    assert_array_equal(rules.predict(shuffled), student.predict(shuffled))
+    student.fit(X.to_numpy(), X[1] > 0.5)
+    assert_array_equal(sg.extract_rules(student).predict(X), student.predict(X))
+    with pytest.raises(ValueError, match="no column 'x"):
+        rules.predict(X[[0, 1]])
+
+
 def test_missing_values_meet_no_condition():
     rules = sg.RuleList(
         (sg.Rule((sg.Literal("a", "<=", 0.5),), 1), sg.Rule((sg.Literal("a", ">", 0.5),), 2)), 0, ("a",)

@@ -93,6 +93,28 @@ def test_trepan_takes_categories_and_keeps_to_a_space():
     assert (tree.predict(new) == oracle(new)).all()
     assert set(tree.to_rules().used_features) == {"level", "kind"}
     assert_array_equal(tree.to_rules().predict(new), tree.predict(new))
+    other = X[["kind", "x", "level"]]  # not in the order of the space
+    again = clone(tree).fit(other, oracle(X), oracle=oracle, space=space)
+    assert_array_equal(again.predict(new[other.columns]), oracle(new))
+
+
+@pytest.mark.parametrize("student", [sg.Trepan(max_nodes=4), sg.Alpa(GaussianNB(), sg.BinnedTree(4))])
+def test_nullable_types_of_pandas_are_taken(student):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"a": rng.random(200), "flag": rng.random(200) > 0.5}).astype({"a": "Float64", "flag": "boolean"})
+    y = (X["a"] > 0.5).to_numpy(dtype=bool)
+    assert (student.fit(X, y).predict(X) == y).mean() > 0.9
+    chain = sg.Metamorphosis(GaussianNB(), sg.Noise(), clone(student), n_new=300, rng=0).fit(X, y)
+    assert chain.score(X, y) > 0.9
+
+
+def test_trepan_refuses_missing_values_and_answers_for_new_categories():
+    X = numbers(100, 2).assign(kind=["u", "v"] * 50)
+    tree = sg.Trepan(max_nodes=3).fit(X, X["kind"] == "u")
+    assert not tree.predict(X.assign(kind="w")).any()
+    for name, value in (("a", np.nan), ("b", np.inf), ("kind", None)):
+        with pytest.raises(ValueError, match=f"row 0, '{name}' is"):
+            tree.predict(X.assign(**{name: [value, *X[name][1:]]}))
 
 
 def test_trepan_counts_the_tests_that_are_left():

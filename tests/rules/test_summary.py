@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.testing import assert_allclose
 from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.linear_model import LogisticRegression
@@ -144,6 +147,26 @@ def test_the_teacher_is_asked_as_the_chain_asks_it(teacher, options):
     assert sg.fidelity(teacher, chain, X, **options) == told.quality["fidelity"]
     assert sg.student_quality(teacher, chain, X, y, **options) == told.quality
     assert sg.fidelity_by_class(teacher, chain, X, **options).equals(told.confusion)
+
+
+def test_true_labels_of_failed_runs_are_left_out():
+    @sg.simulator(space=sg.Space(x=sg.Real(0, 1)), outputs=["y"])
+    def fragile(x):
+        if x < 0.2:
+            raise ValueError("no convergence")
+        return {"y": x}
+
+    run = functools.partial(sg.run, n_jobs=0)
+    student = DecisionTreeRegressor(max_leaf_nodes=8, random_state=0)
+    chain = sg.Metamorphosis(fragile, sg.Uniform(fragile.space), student, 200, run=run, rng=0).fit()
+    X = sg.sobol(fragile.space, 64, rng=0)
+    told = sg.summarise_student(chain, X, X["x"], sizes=(2, 8))
+    # The labels are the teacher's answers here, each beside its own point.
+    assert told.quality["teacher_r2"] == 1
+    assert told.quality["r2"] == pytest.approx(told.quality["fidelity"])
+    assert told.curve["accuracy"].equals(told.curve["fidelity"].rename("accuracy"))
+    chain.set_params(generator=sg.Bootstrap(), originals="own", n_new=10).fit(X, X["x"])
+    assert_allclose(chain.transfer_set_.X["x"], chain.transfer_set_.y)
 
 
 def test_classes_that_have_nothing_in_common_are_named():

@@ -330,6 +330,25 @@ def test_same_seed_same_result_and_nothing_global_is_touched(method):
     assert warnings.filters == filters
 
 
+@sg.simulator(space=sg.Space(a=sg.Real(0, 1), b=sg.Real(0, 1)), outputs=["y"])
+def noisy(a, b, seed):
+    """A line and noise."""
+    return {"y": a + 0.5 * np.random.default_rng(seed).random()}
+
+
+@pytest.mark.parametrize("method", sorted(set(MEASURES) - {"delta"}))
+def test_same_seed_same_result_of_a_stochastic_simulator(method, tmp_path):
+    options = {"n": 70 if method == "fast" else 32, "n_jobs": 0}
+    for make in (lambda: 3, lambda: np.random.default_rng(3)):
+        first = MEASURES[method](noisy, rng=make(), **options)
+        pd.testing.assert_frame_equal(MEASURES[method](noisy, rng=make(), **options), first)
+    # A store goes on with the seed that it began with.
+    store = tmp_path / "runs.db"
+    begun = sg.run(noisy, [{"a": 0.5, "b": 0.5}], rng=9, store=store, n_jobs=0)
+    MEASURES[method](noisy, rng=3, store=store, **options)
+    pd.testing.assert_frame_equal(sg.RunStore(store).runs().scalars.iloc[:1], begun.scalars)
+
+
 @pytest.mark.parametrize("method", ["sobol", "morris", "fast", "pawn", "shapley"])
 def test_inputs_of_every_type(method):
     space = sg.Space(
@@ -384,6 +403,7 @@ def test_given_runs(tmp_path):
         found = sg.delta(source, outputs="y")
         np.testing.assert_allclose(found["first"], FIRST, atol=0.06)
     assert (found["delta"] > 0.05).all()
+    assert found.attrs["estimates"] == {"y": "densities"}
     distances = sg.pawn(runs, outputs=["y", "line"])
     assert distances.loc[("line", "x3"), "median"] < distances.loc[("line", "x3"), "chance"] * 1.3
     assert distances.loc[("line", "x2"), "median"] > 2 * distances.loc[("line", "x2"), "chance"]
@@ -392,6 +412,60 @@ def test_given_runs(tmp_path):
             refused(runs)
     with pytest.raises(sg.TooManyFailuresError, match="at least 30"):
         sg.pawn(sg.run(angles, sg.sobol(ANGLES, 8, rng=0), n_jobs=0))
+
+
+def test_levels_of_given_runs_are_not_mixed(tmp_path):
+    space = sg.Space(a=sg.Real(0, 1), b=sg.Real(0, 1))
+
+    @sg.simulator(space=space, outputs=["y"], levels={0: 10, 1: 1})
+    def leveled(a, b, level):
+        return {"y": 10 * b if level else a}
+
+    store = tmp_path / "levels.db"
+    points = sg.sobol(space, 64, rng=0)
+    true = sg.run(leveled, points, store=store, n_jobs=0)
+    sg.run(leveled, points, level=1, store=store, n_jobs=0)
+    for measure in (sg.delta, sg.pawn):
+        for source in (sg.RunStore(store), sg.RunStore(store).runs()):
+            found = measure(source)
+            pd.testing.assert_frame_equal(found, measure(true))
+            assert found.attrs["note"].startswith("64 runs at other levels than 0")
+        # Who asks about another level gets it.
+        assert measure(source.at_level(1)).iloc[:, 0].idxmax() == "b"
+    # The same points at both levels.
+    sg.sobol_indices(leveled, n=16, store=store, n_jobs=0, level=1)
+    expected = sg.sobol_indices(leveled, n=16, store=store, n_jobs=0)
+    np.testing.assert_array_equal(sg.sobol_indices(sg.RunStore(store), n=16), expected)
+
+
+@pytest.mark.parametrize(
+    ("function", "truth"),
+    [
+        # An input that decides between two outputs of probability p: 2 p (1 - p).
+        (lambda a, b: a > 0.5, [0.5, 0, 0]),
+        (lambda a, b: a > 0.3, [0.42, 0, 0]),
+        # From the frequencies of four million runs.
+        (lambda a, b: np.maximum(0, a - 0.5) * (1 + 0.3 * b), [0.71, 0.04, 0]),
+        (lambda a, b: np.floor(6 * a + b), [0.72, 0.05, 0]),
+    ],
+)
+def test_delta_of_outputs_that_repeat_values(function, truth):
+    found = sg.delta(Exact(lambda u: function(u[:, 0], u[:, 1]).astype(float)))
+    # Slices of a tenth blur what happens within them.
+    np.testing.assert_allclose(found["delta"], truth, atol=0.08)
+    assert found.attrs["estimates"] == {"output": "frequencies"}
+
+
+def test_delta_of_frequencies_is_not_made_by_chance():
+    space = sg.Space(a=sg.Real(0, 1), b=sg.Real(0, 1))
+
+    @sg.simulator(space=space, outputs=["y"], batch=500)
+    def clipped(a, b):
+        return {"y": np.maximum(a - 0.5, 0)}
+
+    found = [sg.delta(sg.run(clipped, np.random.default_rng(k).random((500, 2)), n_jobs=0)) for k in range(10)]
+    # As mere distances of the frequencies those of an input without influence would be 0.11 on average.
+    assert np.mean([one.loc["b", "delta"] for one in found]) < 0.09
 
 
 def test_first_order_from_given_data_covers_the_truth():
@@ -431,6 +505,16 @@ def test_shapley_effects_of_many_inputs_by_random_orders():
     weights = np.array([3.0, 2.0, 1.0] + [0.0] * 9)
     found = sg.shapley_effects(Exact(lambda u: u @ weights, d=12), n=64)
     np.testing.assert_allclose(found["shapley"], weights**2 / (weights**2).sum(), atol=0.06)
+    assert found["shapley"].sum() == pytest.approx(1)
+
+
+def test_intervals_of_shapley_effects_hold_the_chance_of_the_orders():
+    # Whichever of the two comes second in an order gets all of that order.
+    product = Exact(lambda u: (u[:, 0] - 0.5) * (u[:, 1] - 0.5), d=11)
+    found = [sg.shapley_effects(product, n=64, rng=seed).loc["x0"] for seed in range(4)]
+    assert sum(one["shapley_low"] <= 0.5 <= one["shapley_high"] for one in found) >= 3
+    # An order with its reverse is fair to both, so that few of them are enough.
+    assert np.mean([abs(one["shapley"] - 0.5) for one in found]) < 0.03
 
 
 @pytest.mark.parametrize(

@@ -130,6 +130,21 @@ def test_labels_need_not_be_0_to_k():
             assert chain.predict(X).dtype == y.dtype
 
 
+@pytest.mark.parametrize("student", [sg.BinnedTree(8), DecisionTreeClassifier(max_leaf_nodes=8, random_state=0)])
+def test_classes_may_be_named_in_any_order(student):
+    X = np.random.default_rng(0).uniform(-4, 4, size=(200, 2))
+
+    def teacher(X):
+        p = 1 / (1 + np.exp(-4 * X[:, 0]))
+        return np.column_stack([0.9 * p, 0.9 * (1 - p), np.full(len(X), 0.1)])
+
+    options = {"n_new": 3000, "labels": "soft", "classes": ["b", "c", "a"], "rng": 0}
+    chain = sg.Metamorphosis(teacher, sg.Noise(), student, **options).fit(X)
+    assert chain.classes_.tolist() == ["b", "c", "a"]
+    assert chain.predict([[3.0, 0.0], [-3.0, 0.0]]).tolist() == ["b", "c"]
+    assert_allclose(chain.predict_proba([[3.0, 0.0], [-3.0, 0.0]]), [[0.9, 0, 0.1], [0, 0.9, 0.1]], atol=0.02)
+
+
 def test_one_class_only_gives_a_constant_student():
     X = np.random.default_rng(0).normal(size=(50, 2))
     for labels in ("hard", "soft"):
@@ -423,6 +438,22 @@ def test_all_unlabelled_points_are_taken_if_no_number_is_given():
     chain = sg.Metamorphosis(GaussianNB(), sg.Unlabelled(new), DecisionTreeClassifier(), n_new=None, rng=0).fit(X, y)
     points = chain.transfer_set_.X
     assert_allclose(points[np.lexsort(points.T)], new[np.lexsort(new.T)])
+
+
+@pytest.mark.parametrize(("n_new", "times", "sizes"), [(None, 1, [32, 32, 13]), (170, 2, [32, 32, 13] * 2 + [16])])
+def test_streaming_takes_all_unlabelled_points(n_new, times, sizes):
+    seen = []
+
+    class Noted(SGDClassifier):
+        def partial_fit(self, X, y, classes=None):
+            seen.append(X[:, 0])
+            return super().partial_fit(X, y, classes=classes)
+
+    pool = sg.Unlabelled(np.arange(77.0)[:, None])
+    sg.Metamorphosis(lambda X: X[:, 0] > 40, pool, Noted(), n_new, stream=True, chunk_rows=32, rng=0).fit()
+    assert [len(part) for part in seen] == sizes
+    counts = np.bincount(np.concatenate(seen).astype(int), minlength=77)
+    assert set(counts) <= {times, times + 1}
 
 
 def test_unlabelled_points_are_drawn_evenly():

@@ -60,6 +60,12 @@ def test_a_chain_is_measured_by_its_student():
     assert table.loc["chain", "parameters"] == table.loc["student", "parameters"]
 
 
+def test_what_cannot_be_pickled_has_no_size():
+    table = sg.compare_models({"lambda": lambda X: X[:, 0] > 0, "slow": Slow()}, np.zeros((10, 1)), repeats=1)
+    assert np.isnan(table.loc["lambda", "bytes"])
+    assert table.loc["slow", "bytes"] > 0
+
+
 def test_latency_is_that_of_predict():
     table = sg.compare_models({"slow": Slow()}, np.zeros((100, 1)), repeats=2)
     # At least as long as it sleeps, however busy the machine; of a batch the share of one row.

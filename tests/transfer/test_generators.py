@@ -61,6 +61,15 @@ def test_types_of_a_frame_are_kept_without_a_space(generator):
         assert set(new[name]) <= set(frame[name])
 
 
+def test_nullable_types_of_pandas_are_kept(generator):
+    types = {"real": "Float64", "rate": "Float32", "whole": "Int16", "flag": "boolean"}
+    frame = mixed()[list(types)].astype(types)
+    new = generator.fit(frame).draw(50, rng=1)
+    assert new.dtypes.to_dict() == frame.dtypes.to_dict()
+    assert not new.isna().any(axis=None)
+    assert set(new["flag"]) <= {True, False}
+
+
 @pytest.mark.parametrize("dtype", ["float64", "float32", "int64", "uint8", "bool", "object"])
 def test_arrays_stay_arrays(generator, dtype):
     array = (np.random.default_rng(0).random((60, 3)) * 200).astype(dtype)
@@ -68,6 +77,17 @@ def test_arrays_stay_arrays(generator, dtype):
     assert isinstance(new, np.ndarray)
     assert new.dtype == array.dtype
     assert new.shape == (20, 3)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "UInt16"])
+def test_whole_numbers_stay_within_their_type(dtype):
+    info = np.iinfo(dtype.lower())
+    frame = pd.DataFrame({"n": pd.array([info.min, info.max] * 30, dtype=dtype)})
+    new = sg.Noise(scale=2.0).fit(frame).draw(300, rng=0)["n"]
+    assert new.dtype == frame["n"].dtype
+    # What would lie beyond an end, about half, is at one: wrapped round it could be anywhere.
+    assert (new == info.min).mean() > 0.2
+    assert (new == info.max).mean() > 0.2
 
 
 def test_same_seed_same_points_and_the_data_stay_as_they_were(generator):

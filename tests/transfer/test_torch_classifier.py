@@ -85,6 +85,32 @@ def test_weights_matter(teacher, digits):
     assert (only.predict(X[1000:]) == "d3").mean() > 0.9
 
 
+def linear(n_outputs):
+    from torch import nn
+
+    return nn.Linear(1, n_outputs)
+
+
+def test_a_batch_without_weight_does_no_harm():
+    pytest.importorskip("torch")
+    X, y = np.linspace(0, 1, 33)[:, None], np.arange(33) % 2
+    weights = np.r_[np.zeros(32), 1.0]
+    p = sg.TorchClassifier(linear, batch_size=32, epochs=3, n_threads=1).fit(X, y, sample_weight=weights)
+    assert np.isfinite(p.predict_proba(X)).all()
+    for wrong, told in ((-weights, "[Nn]egative"), (weights[1:], "sample_weight.shape")):
+        with pytest.raises(ValueError, match=told):
+            clone(p).fit(X, y, sample_weight=wrong)
+
+
+def test_weights_are_those_of_repeated_rows():
+    pytest.importorskip("torch")
+    # One of the two classes four times as heavy, so in small batches: an even mixture would be 0.8 of it.
+    X, y = np.zeros((600, 1)), np.arange(600) % 2
+    student = sg.TorchClassifier(linear, batch_size=4, epochs=15, learning_rate=0.02, weight_decay=0, n_threads=1)
+    p = student.fit(X, y, sample_weight=np.where(y == 1, 4.0, 1.0)).predict_proba(X[:1])
+    assert_allclose(p, [[0.2, 0.8]], atol=0.02)
+
+
 def test_networks_teach_networks_and_trees(teacher, digits):
     X, y = digits
     for student in (
@@ -95,6 +121,17 @@ def test_networks_teach_networks_and_trees(teacher, digits):
         assert sg.fidelity(teacher, chain, X[1000:]) > 0.7
     table = sg.compare_models({"teacher": teacher, "student": chain.student_}, X[1000:], y[1000:])
     assert table.loc["teacher", "parameters"] == teacher.n_parameters_
+
+
+def test_a_network_made_by_a_lambda_is_compared(digits):
+    pytest.importorskip("torch")
+    X, y = digits
+    made = [
+        sg.TorchClassifier(build, input_shape=(1, 8, 8), epochs=1, n_threads=1) for build in (small, lambda k: small(k))
+    ]
+    table = sg.compare_models({str(k): model.fit(X, y) for k, model in enumerate(made)}, X[:50], repeats=1)
+    assert table.loc["1", "bytes"] == len(pickle.dumps(made[1].module_))
+    assert table.loc["0", "bytes"] == len(pickle.dumps(made[0]))
 
 
 def test_a_module_alone_teaches_through_its_logits(teacher, digits):
