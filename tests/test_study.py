@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
@@ -325,6 +326,51 @@ def test_resume_and_report_need_a_store(folder, capsys):
         assert main([command, "study.toml"]) == 2
         assert "there is no run store" in capsys.readouterr().err
     assert not (folder / "runs.db").exists()
+
+
+GRID = """
+import surrogate as sg
+
+@sg.simulator(space=sg.Space(k=sg.Integer(1, 4)), outputs=["z"], levels={0: 10, 1: 1})
+def grid(k, level):
+    return {"z": k + 10.0 * level}
+"""
+
+
+def test_a_report_is_of_the_runs_of_the_study_and_no_others_in_its_store(folder):
+    (folder / "grid.py").write_text(GRID)
+    study = "[simulator]\nuse = 'grid.py:grid'\n[design]\nn = 12\n[run]\nn_jobs = 0\n"
+    (folder / "study.toml").write_text(study)
+    begun = sg.load_study("study.toml")
+    sg.run(begun.simulator, [{"k": 1}, {"k": 2}], level=1, store=begun.store, n_jobs=0)
+    ran = sg.run_study(begun, progress=False).runs
+    told = sg.report_study(begun).runs
+    pd.testing.assert_frame_equal(told.table, ran.table)
+    pd.testing.assert_frame_equal(told.scalars, ran.scalars)
+    assert told.design == ran.design
+    # Of a design that is not finished what is made already.
+    (folder / "study.toml").write_text(study.replace("[run]", "[run]\nstore = 'part.db'"))
+    sg.run(begun.simulator, [{"k": 1}, {"k": 2}], store="part.db", n_jobs=0)
+    assert set(sg.report_study(sg.load_study("study.toml")).runs.inputs["k"]) == {1, 2}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("y=sg.Real(0, 1)", "y=sg.Real(0, 2)", "another space ('y'"),
+        ('version="1"', 'version="2"', "version '1', not '2'"),
+        ('"z", ', '"w", ', "outputs ['z', 's'], not ['w', 's']"),
+    ],
+)
+def test_a_report_on_the_runs_of_another_simulator_is_refused(folder, capsys, old, new, told):
+    study = STUDY.format(n=4, condition="> 0").split("[emulate]")[0]
+    (folder / "study.toml").write_text(study + "[emulate]\n")
+    sg.run_study(sg.load_study("study.toml"), progress=False)
+    (folder / "report.html").unlink()
+    (folder / "plane.py").write_text(SIMULATOR.replace(old, new))
+    assert main(["report", "study.toml"]) == 3
+    assert told in capsys.readouterr().err
+    assert not (folder / "report.html").exists()
 
 
 def test_simulators_lists_what_is_installed(capsys):

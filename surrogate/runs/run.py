@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +23,7 @@ from surrogate.runs.records import Runs
 from surrogate.runs.store import RunStore
 from surrogate.simulation import Simulator, is_stochastic, levels_of
 
-__all__ = ["RunAbortedError", "deferred_interrupt", "entropy_of", "run"]
+__all__ = ["RunAbortedError", "deferred_interrupt", "entropy_of", "run", "stored_runs"]
 
 
 class RunAbortedError(SurrogateError):
@@ -124,7 +124,7 @@ def run(
             f"replicates={replicates}, but simulator {sim.name!r} takes no seed: every replicate would be the same"
         )
     points, levels = _points_and_levels(sim, design, level)
-    made = {str(key): value for key, value in points.attrs.items()}
+    made = _how_made(points)
     if replicates > 1:
         # By position: labels may occur twice.
         points = points.iloc[np.repeat(np.arange(len(points)), replicates)]
@@ -156,9 +156,35 @@ def run(
                 raise RunAbortedError(f"run {bad.id} is {bad.status}: {bad.error}")
         if watch.interrupted:
             raise KeyboardInterrupt
-        runs = opened.runs(ids, points.index)
-        # The store tells of the design that began it; these runs are of this one.
-        return replace(runs, design=made) if made else runs
+        return _of_design(opened, ids, points.index, made)
+
+
+def stored_runs(simulator: Simulator, design: Any, store: RunStore) -> Runs:
+    """What :func:`run` with this design would return if it ran nothing: those of its points that have ended.
+
+    Raises
+    ------
+    InvalidInputError
+        If the design does not belong to the simulator's space.
+    StoreMismatchError
+        If the store belongs to another simulator or version.
+    StoreError
+        If the store is empty.
+    """
+    store.check_study(simulator)
+    points, levels = _points_and_levels(simulator, design, None)
+    ids = run_ids(simulator.space, points, levels, replicates=is_stochastic(simulator))
+    return _of_design(store, ids, points.index, _how_made(points))
+
+
+def _how_made(points: pd.DataFrame) -> dict[str, Any]:
+    return {str(key): value for key, value in points.attrs.items()}
+
+
+def _of_design(store: RunStore, ids: Sequence[str], index: pd.Index, made: dict[str, Any]) -> Runs:
+    runs = store.runs(ids, index)
+    # The store tells of the design that began it; these runs are of this one.
+    return replace(runs, design=made) if made else runs
 
 
 def _points_and_levels(sim: Simulator, design: Any, level: int | None) -> tuple[pd.DataFrame, NDArray[np.int64]]:

@@ -197,13 +197,29 @@ class RunStore:
             self._database.lock.acquire()
         self._database.commit(lambda connection: self._create_or_migrate(connection, study))
         self._read_study()
+        self._check_study(study)
+        self._tell_new_source(study.get("sources", []))
+
+    def check_study(self, simulator: Simulator) -> None:
+        """Check that these are runs of `simulator`, without writing anything.
+
+        Raises
+        ------
+        StoreMismatchError
+            If the store holds runs of another simulator, version, space or outputs.
+        StoreError
+            If the store is empty.
+        """
+        self._known()
+        self._check_study(describe_study(simulator))
+
+    def _check_study(self, study: Mapping[str, Any]) -> None:
         differs = differences(self._meta, study)
         if differs:
             raise StoreMismatchError(
                 f"run store {self.target} holds runs of {'; '.join(differs)}. Runs of different models are not mixed: "
                 "name another store for the new one, or delete the file to start again"
             )
-        self._tell_new_source(study.get("sources", []))
 
     def _tell_new_source(self, sources: Sequence[str]) -> None:
         """Warn, once, that the simulator's function is not the one that made the stored runs."""

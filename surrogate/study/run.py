@@ -20,7 +20,7 @@ from surrogate.optimize.result import Optimum
 from surrogate.optimize.stopping import regret
 from surrogate.reports.page import report
 from surrogate.runs.records import Runs
-from surrogate.runs.run import run
+from surrogate.runs.run import run, stored_runs
 from surrogate.runs.store import RunStore
 from surrogate.sensitivity import MEASURES
 from surrogate.study.file import DEFAULT_EMULATOR, EMULATORS, SENSITIVITY_OPTIONS, Study, design_of, scalar_outputs
@@ -96,7 +96,7 @@ def run_study(study: Study, *, rerun_failures: bool = False, progress: bool | No
 
 
 def report_study(study: Study) -> Finished:
-    r"""Learn and report from the runs that the store holds, without running anything.
+    r"""Learn and report from the design's runs that the store holds, without running anything.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def report_study(study: Study) -> Finished:
     Raises
     ------
     SurrogateError
-        If the store cannot be used, or holds no runs.
+        If the store cannot be used, holds no runs, or those of another simulator.
 
     Examples
     --------
@@ -121,8 +121,9 @@ def report_study(study: Study) -> Finished:
     >>> report_study(load_study(file)).report.name
     'report.html'
     """
+    design = design_of(study.settings["design"], study.simulator)
     with RunStore(study.store) as store:
-        return _learn_and_report(study, store.runs(), may_run=False)
+        return _learn_and_report(study, stored_runs(study.simulator, design, store), may_run=False)
 
 
 def _learn_and_report(study: Study, runs: Runs, *, may_run: bool, rerun_failures: bool = False) -> Finished:
