@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from surrogate.simulation import Simulator, arguments_of, batch_of, checked_row
+from surrogate.simulation import Simulator, answers_by_point, arguments_of, batch_of, checked_answer
 
 __all__ = ["FAILURES", "Outcome", "Status", "Task", "evaluate", "evaluate_all", "split_calls"]
 
@@ -108,17 +108,14 @@ def evaluate(simulator: Simulator, task: Task) -> Outcome:
         return _evaluate_batch(simulator, [task])[0]
     inputs = arguments_of(simulator, [task.inputs], [task.seed], task.level)
     started, clock = time.time(), time.perf_counter()
-    status: Status = "done"
-    outputs, error = None, ""
+    status: Status
+    outputs: dict[str, Any] | None = None
     try:
         answer = simulator(**inputs)
     except (Exception, SystemExit) as caught:
         status, error = "failed", describe_error(caught)
     else:
-        try:
-            outputs = checked_row(simulator, answer, 0, 1)
-        except Exception as caught:
-            status, error = "invalid", _short(caught)
+        status, outputs, error = _checked(simulator, answer)
     return Outcome(task.id, status, outputs, error, started, time.perf_counter() - clock, task.attempt)
 
 
@@ -132,7 +129,10 @@ def _evaluate_batch(simulator: Simulator, tasks: list[Task]) -> list[Outcome]:
     except (Exception, SystemExit) as caught:
         checked = [("failed", None, describe_error(caught))] * len(tasks)
     else:
-        checked = [_checked(simulator, answer, row, len(tasks)) for row in range(len(tasks))]
+        try:
+            checked = [_checked(simulator, own) for own in answers_by_point(simulator, answer, len(tasks))]
+        except Exception as caught:
+            checked = [("invalid", None, _short(caught))] * len(tasks)
     seconds = (time.perf_counter() - clock) / len(tasks)
     return [
         Outcome(task.id, status, outputs, error, started, seconds, task.attempt)
@@ -140,9 +140,9 @@ def _evaluate_batch(simulator: Simulator, tasks: list[Task]) -> list[Outcome]:
     ]
 
 
-def _checked(simulator: Simulator, answer: Any, row: int, rows: int) -> tuple[Status, dict[str, Any] | None, str]:
+def _checked(simulator: Simulator, answer: Any) -> tuple[Status, dict[str, Any] | None, str]:
     try:
-        return "done", checked_row(simulator, answer, row, rows), ""
+        return "done", checked_answer(simulator.outputs, answer), ""
     except Exception as caught:
         return "invalid", None, _short(caught)
 

@@ -222,6 +222,28 @@ def test_a_batch_of_the_wrong_length_is_invalid():
     assert "output 'y' of a batch of 2 points has 1 rows" in runs.table["error"][0]
 
 
+def test_a_batch_answers_by_position_whatever_labels_it_has():
+    @sg.simulator(space=sg.Space(x=sg.Real(0, 1)), outputs=["y", sg.Series("w", at=[0, 1])], batch=3)
+    def shuffled(x):
+        table = pd.DataFrame({"y": x, 0: x, 1: 2 * x}, index=[1, 2, 0][: len(x)])
+        return {"y": table["y"], "w": table[[0, 1]]}
+
+    runs = sg.run(shuffled, [[0.1], [0.2], [0.3], [0.4]], n_jobs=0)
+    assert runs.outputs["y"].tolist() == [0.1, 0.2, 0.3, 0.4]
+    assert runs.series("w")[1.0].tolist() == [0.2, 0.4, 0.6, 0.8]
+
+
+@pytest.mark.parametrize("answer", [{0: 0.1, 1: 0.2}, 0.1, iter([0.1, 0.2])])
+def test_a_batch_of_no_rows_is_invalid(answer):
+    @sg.simulator(space=sg.Space(x=sg.Real(0, 1)), outputs=["y"], batch=4)
+    def mapped(x):
+        return {"y": answer}
+
+    runs = sg.run(mapped, [[0.1], [0.2]], n_jobs=0)
+    assert runs.counts["invalid"] == 2
+    assert f"output 'y' of a batch must be an array of 2 rows, got {answer!r}" in runs.table["error"][0]
+
+
 # Levels and replicates
 
 
