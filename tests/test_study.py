@@ -142,6 +142,21 @@ def test_each_mistake_has_its_place(folder, text, problem):
         sg.load_study("study.toml")
 
 
+@pytest.mark.parametrize(
+    ("tables", "which"),
+    [
+        ("[run]\nstore = './runs.json'", "run"),
+        ("[sensitivity]\nstore = 'runs.json'", "sensitivity"),
+        ("[optimize]\nobjectives = 'z'\nstore = 'runs.json'", "optimize"),
+    ],
+)
+def test_the_report_is_no_store(folder, tables, which):
+    text = f"[simulator]\nuse = 'plane.py:plane'\n[design]\nn = 1\n{tables}\n[report]\npath = 'runs.json'"
+    (folder / "study.toml").write_text(text)
+    with pytest.raises(sg.StudyError, match=re.escape(f"$.report.path: 'runs.json' is the run store of [{which}]")):
+        sg.load_study("study.toml")
+
+
 CORNERS = """
 [simulator]
 use = "plane.py:plane"

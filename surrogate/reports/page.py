@@ -23,6 +23,9 @@ from surrogate.runs.records import Runs
 
 __all__ = ["ReportFile", "report", "report_file"]
 
+# What every SQLite file begins with.
+SQLITE_HEADER = b"SQLite format 3\0"
+
 
 class ReportFile(PosixPath):
     """The path of a report; at the end of a notebook's cell the page itself, if it is one."""
@@ -40,7 +43,7 @@ def report_file(path: str | Path) -> ReportFile:
     Raises
     ------
     ValueError
-        If the ending stands for no format, or it is a folder.
+        If the ending stands for no format, or it is a folder or a run store.
     FileNotFoundError
         If the folder does not exist.
     """
@@ -51,7 +54,16 @@ def report_file(path: str | Path) -> ReportFile:
         raise ValueError(f"{file.name!r} is a folder, a report is a file")
     if file.suffix.lower() not in FORMATS:
         raise ValueError(f"{file.name!r} must end in one of {', '.join(FORMATS)}: these are the formats")
+    if _is_database(file):
+        raise ValueError(f"{file.name!r} is a run store, which the report would replace; name another file")
     return file
+
+
+def _is_database(file: Path) -> bool:
+    if not file.is_file():
+        return False
+    with open(file, "rb") as stream:
+        return stream.read(len(SQLITE_HEADER)) == SQLITE_HEADER
 
 
 def report(
@@ -107,7 +119,8 @@ def report(
     TypeError
         If `runs` are none.
     ValueError
-        If an emulator belongs to no output, there is nothing to report on, or the ending stands for no format.
+        If an emulator belongs to no output, there is nothing to report on, the ending stands for no format, or the
+        file is a run store.
     FileNotFoundError
         If the folder does not exist.
 

@@ -205,7 +205,7 @@ class Study:
         return self._beside(self.settings["optimize"]["store"])
 
     def _beside(self, name: str) -> str:
-        return name if "://" in name or name == ":memory:" else str(self.file.parent / name)
+        return _store_beside(self.file, name)
 
     @property
     def report_path(self) -> Path:
@@ -224,6 +224,10 @@ class Study:
             return ()
         named = self.settings["emulate"]["outputs"]
         return tuple(scalar_outputs(self.simulator) if named is None else named)
+
+
+def _store_beside(file: Path, name: str) -> str:
+    return name if "://" in name or name == ":memory:" else str(file.parent / name)
 
 
 def load_study(path: str | Path) -> Study:
@@ -269,14 +273,7 @@ def load_study(path: str | Path) -> Study:
         problems += _output_problems(settings, simulator)
     if not problems and simulator is not None:
         problems += _design_problems(settings["design"], simulator) + _sensitivity_problems(settings, simulator)
-    path_given = settings.get("report", {}).get("path")
-    if isinstance(path_given, str):
-        try:
-            report_file(file.parent / path_given)
-        except FileNotFoundError:
-            problems.append(f"$.report.path: {path_given!r} is no file in a folder that exists")
-        except ValueError as error:
-            problems.append(f"$.report.path: {error}")
+    problems += _report_problems(settings, file)
     if problems or simulator is None:
         raise StudyError(str(path), problems)
     return Study(file, simulator, settings)
@@ -424,6 +421,24 @@ def _sensitivity_problems(settings: Mapping[str, Any], simulator: Simulator) -> 
     except ValueError as error:
         problems.append(f"$.sensitivity.{error}")
     return problems
+
+
+def _report_problems(settings: Mapping[str, Any], file: Path) -> list[str]:
+    given = settings.get("report", {}).get("path")
+    if not isinstance(given, str):
+        return []
+    try:
+        path = report_file(file.parent / given).resolve()
+    except FileNotFoundError:
+        return [f"$.report.path: {given!r} is no file in a folder that exists"]
+    except ValueError as error:
+        return [f"$.report.path: {error}"]
+    stores = {table: settings.get(table, {}).get("store") for table in ("run", "sensitivity", "optimize")}
+    return [
+        f"$.report.path: {given!r} is the run store of [{table}], which the report would replace; name another file"
+        for table, store in stores.items()
+        if isinstance(store, str) and Path(_store_beside(file, store)).resolve() == path
+    ]
 
 
 def scalar_outputs(simulator: Simulator) -> list[str]:

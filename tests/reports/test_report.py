@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 
 import surrogate as sg
+from surrogate.cli import main
 from surrogate.reports.content import Section, Text
 
 SPACE = sg.Space(
@@ -132,6 +133,16 @@ def test_every_figure_has_words_for_those_who_do_not_see_it(page):
     svgs = re.findall(r"<svg.*?</svg>", page.read_text(), flags=re.DOTALL)
     assert len(svgs) == 8  # trade-off, limits, two scatters, two emulators twice
     assert all(re.search(r"<title>[^<]{20,}</title>", svg) for svg in svgs)
+
+
+def test_a_run_store_is_not_replaced_by_a_report(tmp_path, capsys):
+    store = tmp_path / "runs.json"
+    runs = sg.run(toy, sg.sobol(SPACE, 4, rng=3), n_jobs=0, store=store)
+    with pytest.raises(ValueError, match=r"'runs\.json' is a run store, which the report would replace"):
+        sg.report(store, runs=runs)
+    assert main(["discover", str(store), "--where", "rate < 0", "--output", str(store)]) == 2
+    assert "'runs.json' is a run store" in capsys.readouterr().err
+    assert len(sg.RunStore(store).runs()) == 4
 
 
 def test_a_part_alone_is_a_report_too(study, tmp_path):
