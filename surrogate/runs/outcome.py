@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import time
 import traceback
 from collections.abc import Sequence
@@ -12,7 +13,17 @@ from typing import Any, Literal, NamedTuple
 
 from surrogate.simulation import Simulator, answers_by_point, arguments_of, batch_of, checked_answer
 
-__all__ = ["FAILURES", "Outcome", "Status", "Task", "evaluate", "evaluate_all", "split_calls"]
+__all__ = [
+    "FAILURES",
+    "PRINTED_LAST",
+    "Outcome",
+    "Status",
+    "Task",
+    "cause",
+    "evaluate",
+    "evaluate_all",
+    "split_calls",
+]
 
 Status = Literal["done", "failed", "timeout", "crashed", "invalid"]
 
@@ -26,6 +37,15 @@ FAILURES: dict[str, str] = {
 
 # A traceback's end names the cause; more than this of it helps nobody and fills the store.
 MAX_ERROR_CHARACTERS = 4000
+
+# Between how a process ended and the end of what it printed.
+PRINTED_LAST = "; it printed last:"
+
+# What Python writes between the tracebacks of errors that led to one another.
+_LED_TO = re.compile(
+    "\n\n(?:The above exception was the direct cause of the following exception"
+    "|During handling of the above exception, another exception occurred):\n\n"
+)
 
 _PACKAGE = str(Path(__file__).parent.parent) + os.sep
 
@@ -148,7 +168,7 @@ def _checked(simulator: Simulator, answer: Any) -> tuple[Status, dict[str, Any] 
 
 
 def describe_error(error: BaseException) -> str:
-    """The traceback as text without this package's own frames; its last line is the error itself."""
+    """The traceback as text without this package's own frames; it ends with the error itself."""
     try:
         inner = error.__traceback__
         while inner is not None and inner.tb_frame.f_code.co_filename.startswith(_PACKAGE):
@@ -158,6 +178,19 @@ def describe_error(error: BaseException) -> str:
         # An exception whose own text cannot be made must not take the run's record with it.
         text = _short(error)
     return text if len(text) <= MAX_ERROR_CHARACTERS else "... " + text[-MAX_ERROR_CHARACTERS:]
+
+
+def cause(error: str) -> str:
+    """The line of an error's text that says what happened: below a traceback's last frame, else the first."""
+    # A group of exceptions has a margin, and those that it holds have a wider one.
+    lines = [line.removeprefix("  | ") for line in _LED_TO.split(error.strip())[-1].split("\n")]
+    first = lines[0]
+    # What is cut has lost its beginning.
+    if first.endswith("Traceback (most recent call last):") or first.startswith("... "):
+        frames = [number for number, line in enumerate(lines) if line.startswith('  File "')]
+        below = lines[frames[-1] :] if frames else []
+        first = next((line for line in below if line and not line[0].isspace()), first)
+    return first.removesuffix(PRINTED_LAST)
 
 
 def _short(error: BaseException) -> str:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from surrogate.errors import did_you_mean
 from surrogate.literals import said
 from surrogate.outputs import Output, Series
-from surrogate.runs.outcome import FAILURES
+from surrogate.runs.outcome import FAILURES, cause
 from surrogate.space import Categorical, Ordinal, Space
 
 __all__ = ["Runs", "book_columns"]
@@ -193,9 +193,8 @@ class Runs:
         for status, count in self.counts.items():
             if count:
                 errors = self.table.loc[self.table["status"] == status, "error"]
-                causes = errors.str.strip().str.rsplit("\n", n=1).str[-1].value_counts()
-                cause = "" if status == "done" or causes.empty else str(causes.index[0])
-                rows[status] = {"runs": count, "share": count / len(self), "commonest_cause": cause}
+                commonest = "" if status == "done" else errors.map(cause).value_counts().index[0]
+                rows[status] = {"runs": count, "share": count / len(self), "commonest_cause": commonest}
         return pd.DataFrame.from_dict(rows, orient="index", columns=["runs", "share", "commonest_cause"])
 
     def failure_regions(self) -> pd.DataFrame:

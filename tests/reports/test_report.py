@@ -135,6 +135,16 @@ def test_every_figure_has_words_for_those_who_do_not_see_it(page):
     assert all(re.search(r"<title>[^<]{20,}</title>", svg) for svg in svgs)
 
 
+def test_failures_are_told_by_their_cause(tmp_path):
+    @sg.simulator(space=sg.Space(x=sg.Real(0, 1)), outputs=["y"])
+    def raises(x):
+        raise ValueError("no mesh\nsee the log")
+
+    told = sg.report(tmp_path / "report.md", runs=sg.run(raises, [[0.5]], n_jobs=0)).read_text()
+    assert told.count("ValueError: no mesh") == 2  # by status and by run
+    assert "see the log" not in told
+
+
 def test_a_run_store_is_not_replaced_by_a_report(tmp_path, capsys):
     store = tmp_path / "runs.json"
     runs = sg.run(toy, sg.sobol(SPACE, 4, rng=3), n_jobs=0, store=store)

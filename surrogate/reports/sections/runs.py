@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from surrogate.reports.content import Asked, Section, Table, Text
-from surrogate.runs.outcome import FAILURES
+from surrogate.runs.outcome import FAILURES, cause
 
 __all__ = ["runs_section"]
 
@@ -31,7 +31,7 @@ def runs_section(asked: Asked) -> Section | None:
     met = [f"{status}: {FAILURES[status]}" for status in health.index if status in FAILURES]
     if met:
         blocks.append(Text("; ".join(met) + "."))
-        shown = runs.failures.assign(error=runs.failures["error"].str.rsplit("\n", n=1).str[-1])
+        shown = runs.failures.assign(error=runs.failures["error"].map(cause))
         blocks.append(
             Table(shown.head(MAX_FAILURES), f"Failed runs (first {min(failed, MAX_FAILURES)} of {failed})", folded=True)
         )
