@@ -52,12 +52,16 @@ class Simulator(Protocol):
     >>> from surrogate.space import Real
     >>> class Spring:
     ...     name, version = "spring", "1"
-    ...     space, outputs = Space(force=Real(0, 10, unit="N")), ("stretch",)
+    ...     space, outputs = Space(force=Real(0, 10, unit="N")), (Output("stretch", unit="m"),)
     ...
     ...     def __call__(self, force):
     ...         return {"stretch": force / 200.0}
     >>> isinstance(Spring(), Simulator)
     True
+    >>> from surrogate.runs.run import run
+    >>> run(Spring(), [[5.0]], n_jobs=0).outputs
+       stretch
+    0    0.025
     """
 
     @property

@@ -6,15 +6,46 @@ import ast
 import hashlib
 import textwrap
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from surrogate.outputs import Output, output_from_dict
+from surrogate.runs.records import book_columns
 from surrogate.runs.tables import SCHEMA_VERSION
 from surrogate.simulation import Simulator, levels_of
 from surrogate.space import Space
 
-__all__ = ["describe_study", "differences", "source_of"]
+__all__ = ["check_simulator", "describe_study", "differences", "source_of"]
+
+
+def check_simulator(simulator: Any) -> None:
+    """Check that a simulator can be asked and its runs be told.
+
+    Raises
+    ------
+    TypeError
+        If it is none, or its space or outputs are not what they must be.
+    ValueError
+        If a parameter or an output is called like another column of the runs.
+    """
+    if not isinstance(simulator, Simulator):
+        raise TypeError(f"simulator must be a Simulator or a reference to one, got {simulator!r:.80}")
+    name, space, outputs = simulator.name, simulator.space, simulator.outputs
+    if not isinstance(space, Space):
+        raise TypeError(f"simulator {name!r}: space must be a Space, e.g. Space(x=Real(0, 1)), got {space!r:.80}")
+    listed = isinstance(outputs, Sequence) and not isinstance(outputs, str)
+    if not listed or not outputs or not all(isinstance(output, Output) for output in outputs):
+        raise TypeError(
+            f"simulator {name!r}: outputs must be a tuple of Output or Series, e.g. (Output('y'),), got {outputs!r:.80}"
+        )
+    book = book_columns(levels_of(simulator))
+    for kind, names, others in (("parameter", space, book), ("output", outputs, [*book, *space])):
+        taken = [str(each) for each in names if each in others]
+        if taken:
+            raise ValueError(
+                f"simulator {name!r}: {kind} {taken[0]!r} is the name of another column that every run has "
+                f"({', '.join(others)}); call it otherwise"
+            )
 
 
 def describe_study(simulator: Simulator, design: Mapping[str, Any] | None = None) -> dict[str, Any]:

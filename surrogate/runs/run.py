@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from surrogate.errors import SurrogateError
 from surrogate.loading import load_simulator
 from surrogate.runs.execute import InProcess, checked_count, execute, make_engine
+from surrogate.runs.identity import check_simulator
 from surrogate.runs.plan import Plan, run_ids
 from surrogate.runs.progress import Progress
 from surrogate.runs.records import Runs
@@ -111,8 +112,7 @@ def run(
     <4 runs of 'lake' version 1: 4 done>
     """
     sim = load_simulator(simulator) if isinstance(simulator, str) else simulator
-    if not isinstance(sim, Simulator):
-        raise TypeError(f"simulator must be a Simulator or a reference to one, got {simulator!r:.80}")
+    check_simulator(sim)
     if on_failure not in ("record", "abort"):
         raise ValueError(f"on_failure must be 'record' or 'abort', got {on_failure!r}")
     if timeout is not None and not timeout > 0:

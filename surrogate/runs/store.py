@@ -25,7 +25,7 @@ from surrogate.outputs import Output, Series, output_from_dict
 from surrogate.runs.claims import Claims
 from surrogate.runs.database import Database
 from surrogate.runs.export import export
-from surrogate.runs.identity import describe_study, differences
+from surrogate.runs.identity import check_simulator, describe_study, differences
 from surrogate.runs.outcome import Outcome, Task
 from surrogate.runs.provenance import describe_session
 from surrogate.runs.records import Runs, book_columns
@@ -44,7 +44,7 @@ from surrogate.runs.tables import (
     storable,
     to_cell,
 )
-from surrogate.simulation import Simulator, levels_of
+from surrogate.simulation import Simulator
 from surrogate.space import Space
 
 __all__ = ["RunStore"]
@@ -173,20 +173,12 @@ class RunStore:
             If the store holds runs of another simulator, version, space or outputs.
         StoreError
             If somebody else is writing to it.
+        TypeError
+            If the simulator's space or outputs are not what they must be.
         ValueError
             If a parameter or an output is called like another column of the runs.
         """
-        book = book_columns(levels_of(simulator))
-        for kind, names, others in (
-            ("parameter", simulator.space, book),
-            ("output", simulator.outputs, [*book, *simulator.space]),
-        ):
-            taken = [str(name) for name in names if name in others]
-            if taken:
-                raise ValueError(
-                    f"simulator {simulator.name!r}: {kind} {taken[0]!r} is the name of another column that every run "
-                    f"has ({', '.join(others)}); call it otherwise"
-                )
+        check_simulator(simulator)
         self._open_for_writing(describe_study(simulator, design))
         if dict(design or {}) != self._design:
             # Runs of another design are another session.
