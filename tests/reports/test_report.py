@@ -135,6 +135,20 @@ def test_every_figure_has_words_for_those_who_do_not_see_it(page):
     assert all(re.search(r"<title>[^<]{20,}</title>", svg) for svg in svgs)
 
 
+def test_a_condition_that_the_boxes_were_not_fitted_with_is_refused(study, tmp_path):
+    runs, _, prim = study
+    path = tmp_path / "report.html"
+    for wrong in ("rate > 0.5", {"rate": "> 0", "cost": "> 2"}):
+        with pytest.raises(ValueError, match=r"is not what the boxes were fitted with: it differs .* on \d+ of \d+"):
+            sg.report(path, runs=runs, boxes=prim, of_interest=wrong)
+    with pytest.raises(ValueError, match="of_interest: no scalar output 'raet'; did you mean 'rate'"):
+        sg.report(path, runs=runs, of_interest="raet > 0")
+    half = sg.run(toy, sg.sobol(SPACE, 128, rng=3), n_jobs=0)
+    with pytest.raises(ValueError, match=r"boxes were fitted on \d+ runs, but runs= has \d+ finished ones"):
+        sg.report(path, runs=half, boxes=prim, of_interest="rate > 0")
+    assert not path.exists()
+
+
 def test_failures_are_told_by_their_cause(tmp_path):
     @sg.simulator(space=sg.Space(x=sg.Real(0, 1)), outputs=["y"])
     def raises(x):
