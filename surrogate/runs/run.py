@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -85,7 +86,8 @@ def run(
     memory : int, optional
         Bytes of address space for a worker.
     rng : int, optional
-        Seed from which the runs' own seeds are made, for stochastic simulators. The store remembers it.
+        Seed from which the runs' own seeds are made, for stochastic simulators. The store remembers it,
+        and warns of another one.
     progress : bool, optional
         Whether to show progress; by default if the standard error is a terminal.
 
@@ -142,6 +144,13 @@ def run(
         opened.open_study(sim, made)
         stack.callback(opened.release_claims)
         entropy = opened.remember("entropy", lambda: entropy_of(rng)) if is_stochastic(sim) else None
+        if entropy is not None and rng is not None and entropy != entropy_of(rng):
+            warnings.warn(
+                f"run store {opened.target} was begun with another seed than rng={rng}: its runs stay as they are, and "
+                "new ones get their seeds from the one that it began with; for other seeds name another store",
+                UserWarning,
+                stacklevel=2,
+            )
         plan = Plan(points, levels, ids, opened, rerun_failures, entropy)
         # In this process a Ctrl-C must reach the simulator itself.
         watch = stack.enter_context(deferred_interrupt(active=not isinstance(engine, InProcess)))

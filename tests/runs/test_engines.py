@@ -247,6 +247,16 @@ def test_a_batch_of_no_rows_is_invalid(answer):
 # Levels and replicates
 
 
+def test_another_seed_than_the_stores_is_told(tmp_path):
+    store = tmp_path / "runs.db"
+    first = sg.run(sims.noisy, [[0.5]], store=store, rng=0, n_jobs=0)
+    for same in ({}, {"rng": 0}):
+        sg.run(sims.noisy, [[0.5]], store=store, n_jobs=0, **same)
+    with pytest.warns(UserWarning, match="was begun with another seed than rng=1"):
+        again = sg.run(sims.noisy, [[0.5]], store=store, rng=1, n_jobs=0)
+    assert again.table["seed"].tolist() == first.table["seed"].tolist()
+
+
 def test_levels_come_from_the_argument_or_the_design_and_are_stored(tmp_path):
     store = tmp_path / "runs.db"
     design = pd.DataFrame({"x": [0.1, 0.2, 0.1], "level": [0, 1, 1]})

@@ -324,6 +324,27 @@ def test_merged_stores_hold_each_run_once_and_the_better_of_two(tmp_path):
         merged.merge(other)
 
 
+def test_merged_stores_keep_the_replicates_of_both(tmp_path):
+    space = sg.Space(x=sg.Real(0, 1), kind=sg.Categorical(["a", "b"]))
+
+    @sg.simulator(space=space, outputs=["y", sg.Series("w", at=[0, 1])], levels={0: 2, 1: 1})
+    def noisy(x, kind, seed, level):
+        return {"y": float(seed % 1000), "w": [seed % 1000, level]}
+
+    design = pd.DataFrame({"x": [0.1, 0.2, 0.1], "kind": ["a", "b", "a"], "level": [0, 1, 0]})
+    for rng in (0, 1):
+        sg.run(noisy, design, store=tmp_path / f"{rng}.db", rng=rng, n_jobs=0)
+    merged = sg.RunStore(tmp_path / "all.db")
+    assert [merged.merge(tmp_path / f"{rng}.db") for rng in (0, 1, 1, 0)] == [3, 3, 0, 0]
+    table = merged.runs().table
+    parts = [sg.RunStore(tmp_path / f"{rng}.db").runs().table for rng in (0, 1)]
+    assert table["seed"].tolist() == [seed for part in parts for seed in part["seed"]]
+    assert merged.runs().series("w")[0].tolist() == [seed % 1000 for seed in table["seed"]]
+    # They are the replicates that a run with more of them finds.
+    found = sg.run(noisy, design.iloc[[0, 0, 0, 0, 1, 1]], store=merged, n_jobs=0)
+    assert set(found.table["seed"]) == set(table["seed"])
+
+
 def test_exported_files_hold_all_runs(tmp_path):
     parquet = pytest.importorskip("pyarrow.parquet")
     store = sg.RunStore(tmp_path / "a.db")
