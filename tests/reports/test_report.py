@@ -149,6 +149,33 @@ def test_a_condition_that_the_boxes_were_not_fitted_with_is_refused(study, tmp_p
     assert not path.exists()
 
 
+def test_rows_that_are_one_run_are_told_once(tmp_path):
+    @sg.simulator(space=sg.Space(k=sg.Integer(1, 4), kind=sg.Categorical(["a", "b"])), outputs=["y"])
+    def grid(k, kind):
+        if k == 4:
+            raise ValueError("four")
+        return {"y": k}
+
+    store = tmp_path / "runs.db"
+    runs = sg.run(grid, [{"k": k, "kind": "a"} for k in (1, 2, 4, 1, 4, 4, 2)], store=store, n_jobs=0)
+    assert len(runs) == 7
+    assert runs.seconds == sg.RunStore(store).runs().seconds
+    assert runs.health()["runs"].to_dict() == {"done": 2, "failed": 1}
+    assert runs.health()["share"]["failed"] == pytest.approx(1 / 3)
+    told = sg.report(tmp_path / "report.md", runs=runs).read_text()
+    assert "2 of 3 different runs in 7 rows are done; they took" in told
+    assert "1 failed (33.3%)" in told
+    assert told.count("ValueError: four") == 2  # by status and by run
+
+
+def test_replicates_are_runs_of_their_own():
+    @sg.simulator(space=sg.Space(x=sg.Real(0, 1)), outputs=["y"])
+    def noisy(x, seed):
+        return {"y": x}
+
+    assert sg.run(noisy, [[0.5]], replicates=3, n_jobs=0).health()["runs"].to_dict() == {"done": 3}
+
+
 def test_failures_are_told_by_their_cause(tmp_path):
     @sg.simulator(space=sg.Space(x=sg.Real(0, 1)), outputs=["y"])
     def raises(x):
