@@ -119,6 +119,7 @@ def test_all_mistakes_of_a_file_are_told_at_once(folder, capsys):
         ("[report]\npath = 'absent/report.html'", "$.report.path: 'absent/report.html' is no file in a folder"),
         ("[report]\npath = 'report.pdf'", "$.report.path: 'report.pdf' must end in one of .html, .htm, .md, .json"),
         ("[report]\npath = '.'", "$.report.path: "),
+        ("[run]\nn_jobs = 0\ntimeout = 5", "$.run.timeout: it needs a worker process"),
         ("simulator = 3\n[design]\nn = 1", "$.simulator: must be a table, got 3"),
         ("[simulator]\nuse = 'smart_gird'\n[design]\nn = 1", "did you mean 'smart_grid'?"),
         ("[simulator]\nuse = 'no_such_module:x'\n[design]\nn = 1", "there is no module 'no_such_module'"),
@@ -157,6 +158,30 @@ def test_the_report_is_no_store(folder, tables, which):
         sg.load_study("study.toml")
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("x=", "status=", "parameter 'status' is the name of another column"),
+        ('Output("z")', 'Output("x")', "output 'x' is the name of another column"),
+        ("sg.Space(", "dict(", "space must be a Space"),
+    ],
+)
+def test_a_simulator_whose_runs_cannot_be_told_is_refused(folder, capsys, old, new, told):
+    text = """
+import surrogate as sg
+
+class Line:
+    name, version, space, outputs = "line", "1", sg.Space(x=sg.Real(0, 1)), (sg.Output("z"),)
+
+    def __call__(self, x):
+        return {"z": x}
+"""
+    (folder / "line.py").write_text(text.replace(old, new))
+    (folder / "study.toml").write_text("[simulator]\nuse = 'line.py:Line'\n[design]\nn = 1\n")
+    assert main(["run", "study.toml"]) == 2
+    assert f"$.simulator.use: simulator 'line': {told}" in capsys.readouterr().err
+
+
 CORNERS = """
 [simulator]
 use = "plane.py:plane"
@@ -191,6 +216,9 @@ def test_designs_with_options(folder, design, runs):
         ("sampler = 'sobol'\nn = 4\nwhere = 'z < 1'", "$.design: where: no input 'z'"),
         ("sampler = 'latin_hypercube'\nn = 4\ncriterion = 'maximum'", "did you mean 'maximin'?"),
         ("sampler = 'box_behnken'", "$.design: box_behnken needs at least 3 parameters"),
+        ("n = 4\ncorrelation = [['x']]", "$.design.correlation: must list [input, input, correlation], e.g. [["),
+        ("n = 4\ncorrelation = ['x']", "$.design.correlation: must list [input, input, correlation], e.g. [["),
+        ("n = 4\ncorrelation = [['x', 'y', true]]", "got ['x', 'y', True] in it"),
     ],
 )
 def test_wrong_options_of_a_design_have_their_place(folder, design, problem):

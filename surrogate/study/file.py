@@ -23,10 +23,14 @@ from surrogate.optimize.goals import Goals
 from surrogate.optimize.optimizer import Optimizer
 from surrogate.outputs import Series
 from surrogate.reports.page import report_file
+from surrogate.runs.identity import check_simulator
 from surrogate.sensitivity import MEASURES, labels_of
 from surrogate.simulation import Simulator
 
 __all__ = ["Study", "design_of", "load_study", "scalar_outputs", "study_keys"]
+
+
+_NUMBER = (int, float)
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,19 @@ def _positive(value: Any) -> str | None:
     return None if value > 0 else f"must be positive, got {value!r}"
 
 
+def _no_triples(value: Any) -> str | None:
+    for entry in value:
+        # TOML's booleans are no numbers, though Python's are.
+        if not (
+            isinstance(entry, list)
+            and [isinstance(part, str) for part in entry] == [True, True, False]
+            and isinstance(entry[2], _NUMBER)
+            and not isinstance(entry[2], bool)
+        ):
+            return f"must list [input, input, correlation], e.g. [['x', 'y', 0.5]], got {entry!r} in it"
+    return None
+
+
 def _choice(known: Iterable[str], default: str | None = None) -> _Key:
     """A key that takes one of some words."""
     words = list(known)
@@ -73,8 +90,6 @@ def _choice(known: Iterable[str], default: str | None = None) -> _Key:
         check=lambda value: None if value in words else f"unknown {value!r}; {did_you_mean(value, words)}",
     )
 
-
-_NUMBER = (int, float)
 
 # The Gaussian process is quick and smooth, as derivative-based sensitivity needs it, and gives draws; the average of
 # several emulators is mostly more accurate, most so where outputs jump, and takes some ten times as long.
@@ -92,7 +107,7 @@ SCHEMA: dict[str, dict[str, _Key]] = {
         # Options of the one sampler or the other, passed on as they are.
         "criterion": _Key(str, "text"),
         "where": _Key((str, list), "a condition on the inputs, or a list of them"),
-        "correlation": _Key(list, "a list of [input, input, correlation]"),
+        "correlation": _Key(list, "a list of [input, input, correlation]", check=_no_triples),
         "levels": _Key((int, dict), "a whole number, or a table of input and number of levels"),
         "reduction": _Key(int, "a whole number", check=_at_least(2)),
         "resolution": _Key(int, "a whole number", check=_at_least(3)),
@@ -268,6 +283,7 @@ def load_study(path: str | Path) -> Study:
         raise StudyError(str(path), [f"not valid TOML: {error}"]) from error
     problems: list[str] = []
     settings = _checked_settings(raw, problems)
+    problems += _run_problems(settings)
     simulator = _find_simulator(settings, file, problems)
     if simulator is not None:
         problems += _output_problems(settings, simulator)
@@ -307,6 +323,13 @@ def _checked_settings(raw: Mapping[str, Any], problems: list[str]) -> dict[str, 
     return settings
 
 
+def _run_problems(settings: Mapping[str, Any]) -> list[str]:
+    asked = settings.get("run", {})
+    if asked.get("n_jobs") == 0 and asked.get("timeout") is not None:
+        return ["$.run.timeout: it needs a worker process to be enforced in; take n_jobs = 1 or more, or leave it out"]
+    return []
+
+
 def _find_simulator(settings: Mapping[str, Any], file: Path, problems: list[str]) -> Simulator | None:
     reference = settings.get("simulator", {}).get("use")
     if not isinstance(reference, str):
@@ -316,12 +339,19 @@ def _find_simulator(settings: Mapping[str, Any], file: Path, problems: list[str]
         # A simulator's file lies beside the study that uses it.
         reference = str(file.parent / reference)
     try:
-        return load_simulator(reference)
+        simulator = load_simulator(reference)
     except SurrogateError as error:
         problems.append(f"$.simulator.use: {error}")
+        return None
     except (Exception, SystemExit) as error:
         problems.append(f"$.simulator.use: {reference} cannot be loaded: {type(error).__name__}: {error}")
-    return None
+        return None
+    try:
+        check_simulator(simulator)
+    except (TypeError, ValueError) as error:
+        problems.append(f"$.simulator.use: {error}")
+        return None
+    return simulator
 
 
 def _no_scalar(name: str, simulator: Simulator) -> str:
