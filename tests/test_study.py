@@ -325,6 +325,19 @@ def test_sensitivity_that_cannot_be_had_is_told(folder, capsys):
     assert "sensitivity: its runs are not made yet" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("method", "n"), [("morris", 5), ("pawn", 30)])
+def test_sensitivity_is_not_told_of_runs_that_were_never_made(folder, capsys, method, n):
+    asked = f"method = '{method}'\nof = 'simulator'\nn = {{}}"
+    (folder / "study.toml").write_text(SENSITIVE.format(asked=asked.format(n)))
+    assert main(["run", "study.toml"]) == 0
+    made = len(sg.RunStore("sensitivity.db").runs())
+    (folder / "study.toml").write_text(SENSITIVE.format(asked=asked.format(n + 20)))
+    assert main(["report", "study.toml"]) == 1
+    assert "sensitivity: its runs are not all made yet; use `surrogate run` first" in capsys.readouterr().err
+    assert "Which inputs matter" not in (folder / "report.html").read_text()
+    assert len(sg.RunStore("sensitivity.db").runs()) == made
+
+
 def test_a_file_that_is_not_there_is_named(folder, capsys):
     assert main(["run", "absent.toml"]) == 2
     assert "absent.toml: 1 problem\n  cannot be read: No such file" in capsys.readouterr().err

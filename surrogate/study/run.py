@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -201,8 +201,15 @@ def _sensitivity(
         return measure(study.simulator, store=study.sensitivity_store, **running)
     if "://" not in study.sensitivity_store and not Path(study.sensitivity_store).exists():
         raise ValueError("its runs are not made yet; use `surrogate run` first")
-    with RunStore(study.sensitivity_store) as store:
-        return measure(store)
+    with _MadeRuns(study.sensitivity_store) as store:
+        return measure(study.simulator, store=store, n_jobs=0)
+
+
+class _MadeRuns(RunStore):
+    """A store of which nothing more is to be run: a point that is not there is no failed run."""
+
+    def claim(self, ids: Sequence[str], rerun_failures: bool = False) -> tuple[list[str], list[str]]:
+        raise ValueError("its runs are not all made yet; use `surrogate run` first")
 
 
 def _optimize(study: Study, runs: Runs, may_run: bool, rerun_failures: bool) -> Optimum:
