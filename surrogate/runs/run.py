@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from surrogate.errors import SurrogateError
+from surrogate.errors import InvalidInputError, SurrogateError
 from surrogate.loading import load_simulator
 from surrogate.runs.execute import InProcess, checked_count, execute, make_engine
 from surrogate.runs.identity import check_simulator
@@ -204,19 +204,32 @@ def _points_and_levels(sim: Simulator, design: Any, level: int | None) -> tuple[
     if not known:
         points = sim.space.validate(design, "design")
         return points, np.zeros(len(points), dtype=np.int64)
-    frame = design if isinstance(design, (pd.DataFrame, np.ndarray)) else pd.DataFrame(list(design))
-    column = None
-    if isinstance(frame, pd.DataFrame) and "level" in frame:
-        column = frame["level"].to_numpy()
-        frame = frame.drop(columns="level")
-    points = sim.space.validate(frame, "design")
-    chosen = np.zeros(len(points)) if column is None else column
+    rest, column = _level_apart(design)
+    points = sim.space.validate(rest, "design")
+    if column.ndim and len(column) != len(points):
+        raise InvalidInputError(f"design: there are {len(points)} points, but 'level' has {len(column)} values")
+    chosen = np.broadcast_to(column, len(points))
     if level is not None:
         chosen = np.full(len(points), level)
     unknown = [value for value in pd.unique(chosen) if value not in known]
     if unknown:
         raise ValueError(f"level {unknown[0]} of the design is none of simulator {sim.name!r}: {list(known)}")
     return points, chosen.astype(np.int64)
+
+
+def _level_apart(design: Any) -> tuple[Any, NDArray[Any]]:
+    """The design without its levels, and these; 0, the truest, if it names none."""
+    table = design.to_frame().T if isinstance(design, pd.Series) else design
+    if isinstance(table, (pd.DataFrame, Mapping)) and "level" in table:
+        level = np.asarray(table["level"])
+        if isinstance(table, pd.DataFrame):
+            return table.drop(columns="level"), level
+        return {name: values for name, values in table.items() if name != "level"}, level
+    are_mappings = isinstance(table, Sequence) and all(isinstance(row, Mapping) for row in table)
+    if are_mappings and any("level" in row for row in table):
+        rows = [{name: value for name, value in row.items() if name != "level"} for row in table]
+        return rows, np.array([row.get("level", np.nan) for row in table])
+    return design, np.array(0)
 
 
 def entropy_of(rng: int | None) -> int:

@@ -273,6 +273,38 @@ def test_levels_come_from_the_argument_or_the_design_and_are_stored(tmp_path):
         stored.at_level(3)
 
 
+@pytest.mark.parametrize(
+    ("design", "expected"),
+    [
+        ({"x": 0.5}, [0.5]),
+        ({"x": [0.1, 0.2]}, [0.1, 0.2]),
+        ([[0.5]], [0.5]),
+        (np.array([[0.1], [0.2]]), [0.1, 0.2]),
+        (pd.Series({"x": 0.5}), [0.5]),
+        ({"x": 0.5, "level": 1}, [0.6]),
+        ({"x": [0.1, 0.2], "level": [0, 1]}, [0.1, 0.3]),
+        ({"x": [0.1, 0.2], "level": 1}, [0.2, 0.3]),
+        ([{"x": 0.1, "level": 1}, {"x": 0.2, "level": 0}], [0.2, 0.2]),
+        (pd.Series({"x": 0.5, "level": 1}), [0.6]),
+    ],
+)
+def test_a_simulator_with_levels_takes_every_form_of_design(design, expected):
+    assert sg.run(sims.levelled, design, n_jobs=0).outputs["y"].tolist() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("design", "told"),
+    [
+        ({"x": [0.1, 0.2], "level": [0, 1, 1]}, "there are 2 points, but 'level' has 3 values"),
+        ([[0.1, 1]], r"an array must have shape \(n, 1\)"),
+        ([{"x": 0.1, "level": 1}, [0.2]], "an array must have shape"),
+    ],
+)
+def test_a_design_with_levels_that_is_none_is_refused(design, told):
+    with pytest.raises(sg.InvalidInputError, match=told):
+        sg.run(sims.levelled, design, n_jobs=0)
+
+
 def test_levels_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match=r"level 2.0 of the design is none of simulator 'levelled': \[0, 1\]"):
         sg.run(sims.levelled, pd.DataFrame({"x": [0.1], "level": [2.0]}), n_jobs=0)
