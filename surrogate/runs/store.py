@@ -189,6 +189,9 @@ class RunStore:
         if self._database.lock is not None:
             self._database.lock.acquire()
         self._database.commit(lambda connection: self._create_or_migrate(connection, study))
+        if self.is_empty:
+            # The file alone is a store from now on.
+            self._database.checkpoint()
         self._read_study()
         self._check_study(study)
         self._tell_new_source(study.get("sources", []))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -205,6 +206,20 @@ def test_commits_survive_on_disk_in_full_synchronous_mode(tmp_path, prefix):
     with store._database.engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2  # FULL
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+
+
+def test_the_file_alone_of_a_store_that_was_not_closed_is_a_store(tmp_path):
+    def copied():
+        shutil.copy(tmp_path / "runs.db", tmp_path / "copy.db")
+        return sg.RunStore(tmp_path / "copy.db").runs()
+
+    store = sg.RunStore(tmp_path / "runs.db")
+    store.open_study(SIMULATOR)
+    assert len(copied()) == 0
+    points = SPACE.from_unit(np.random.default_rng(1).random((80, 6))).to_dict("records")
+    for i, point in enumerate(points):
+        store.add([(i, Task(f"{i}", point), outcome(f"{i}", trace=(i, 1.0)))])
+    assert len(copied()) >= 40
 
 
 @pytest.mark.parametrize(
