@@ -19,9 +19,9 @@ __all__ = [
     "Output",
     "Series",
     "Simulator",
+    "answers_by_point",
     "arguments_of",
     "checked_answer",
-    "checked_row",
     "simulator",
 ]
 
@@ -52,12 +52,16 @@ class Simulator(Protocol):
     >>> from surrogate.space import Real
     >>> class Spring:
     ...     name, version = "spring", "1"
-    ...     space, outputs = Space(force=Real(0, 10, unit="N")), ("stretch",)
+    ...     space, outputs = Space(force=Real(0, 10, unit="N")), (Output("stretch", unit="m"),)
     ...
     ...     def __call__(self, force):
     ...         return {"stretch": force / 200.0}
     >>> isinstance(Spring(), Simulator)
     True
+    >>> from surrogate.runs.run import run
+    >>> run(Spring(), [[5.0]], n_jobs=0).outputs
+       stretch
+    0    0.025
     """
 
     @property
@@ -297,14 +301,28 @@ def arguments_of(
     return inputs | seed | ({"level": level} if levels_of(sim) else {})
 
 
-def checked_row(sim: Simulator, answer: Any, row: int, rows: int) -> dict[str, Any]:
-    """One point's part of the answer to a call of :func:`arguments_of`, checked as by :func:`checked_answer`."""
-    if batch_of(sim) and isinstance(answer, Mapping):
-        for name, values in answer.items():
-            if len(values) != rows:
-                raise ValueError(f"output {name!r} of a batch of {rows} points has {len(values)} rows")
-        answer = {name: values[row] for name, values in answer.items()}
-    return checked_answer(sim.outputs, answer)
+def answers_by_point(sim: Simulator, answer: Any, points: int) -> list[Any]:
+    """Each point's part of the answer to a call of :func:`arguments_of`, for :func:`checked_answer`.
+
+    Raises
+    ------
+    ValueError
+        If a batch simulator's output has not one row a point.
+    """
+    if not batch_of(sim) or not isinstance(answer, Mapping):
+        return [answer] * points
+    columns = {name: _by_position(name, values, points) for name, values in answer.items()}
+    return [{name: values[row] for name, values in columns.items()} for row in range(points)]
+
+
+def _by_position(name: str, values: Any, points: int) -> Any:
+    # A table's column is asked by its labels, which are not the points' positions. Rows of a list may differ in shape.
+    rows = values if isinstance(values, (list, tuple)) else np.asanyarray(values)
+    if isinstance(rows, np.ndarray) and rows.ndim == 0:
+        raise ValueError(f"output {name!r} of a batch must be an array of {points} rows, got {values!r:.100}")
+    if len(rows) != points:
+        raise ValueError(f"output {name!r} of a batch of {points} points has {len(rows)} rows")
+    return rows
 
 
 def _resolve(module: str, qualname: str) -> Any:

@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
@@ -118,6 +119,7 @@ def test_all_mistakes_of_a_file_are_told_at_once(folder, capsys):
         ("[report]\npath = 'absent/report.html'", "$.report.path: 'absent/report.html' is no file in a folder"),
         ("[report]\npath = 'report.pdf'", "$.report.path: 'report.pdf' must end in one of .html, .htm, .md, .json"),
         ("[report]\npath = '.'", "$.report.path: "),
+        ("[run]\nn_jobs = 0\ntimeout = 5", "$.run.timeout: it needs a worker process"),
         ("simulator = 3\n[design]\nn = 1", "$.simulator: must be a table, got 3"),
         ("[simulator]\nuse = 'smart_gird'\n[design]\nn = 1", "did you mean 'smart_grid'?"),
         ("[simulator]\nuse = 'no_such_module:x'\n[design]\nn = 1", "there is no module 'no_such_module'"),
@@ -139,6 +141,45 @@ def test_each_mistake_has_its_place(folder, text, problem):
     (folder / "study.toml").write_text(text)
     with pytest.raises(sg.StudyError, match=re.escape(problem)):
         sg.load_study("study.toml")
+
+
+@pytest.mark.parametrize(
+    ("tables", "which"),
+    [
+        ("[run]\nstore = './runs.json'", "run"),
+        ("[sensitivity]\nstore = 'runs.json'", "sensitivity"),
+        ("[optimize]\nobjectives = 'z'\nstore = 'runs.json'", "optimize"),
+    ],
+)
+def test_the_report_is_no_store(folder, tables, which):
+    text = f"[simulator]\nuse = 'plane.py:plane'\n[design]\nn = 1\n{tables}\n[report]\npath = 'runs.json'"
+    (folder / "study.toml").write_text(text)
+    with pytest.raises(sg.StudyError, match=re.escape(f"$.report.path: 'runs.json' is the run store of [{which}]")):
+        sg.load_study("study.toml")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("x=", "status=", "parameter 'status' is the name of another column"),
+        ('Output("z")', 'Output("x")', "output 'x' is the name of another column"),
+        ("sg.Space(", "dict(", "space must be a Space"),
+    ],
+)
+def test_a_simulator_whose_runs_cannot_be_told_is_refused(folder, capsys, old, new, told):
+    text = """
+import surrogate as sg
+
+class Line:
+    name, version, space, outputs = "line", "1", sg.Space(x=sg.Real(0, 1)), (sg.Output("z"),)
+
+    def __call__(self, x):
+        return {"z": x}
+"""
+    (folder / "line.py").write_text(text.replace(old, new))
+    (folder / "study.toml").write_text("[simulator]\nuse = 'line.py:Line'\n[design]\nn = 1\n")
+    assert main(["run", "study.toml"]) == 2
+    assert f"$.simulator.use: simulator 'line': {told}" in capsys.readouterr().err
 
 
 CORNERS = """
@@ -175,6 +216,9 @@ def test_designs_with_options(folder, design, runs):
         ("sampler = 'sobol'\nn = 4\nwhere = 'z < 1'", "$.design: where: no input 'z'"),
         ("sampler = 'latin_hypercube'\nn = 4\ncriterion = 'maximum'", "did you mean 'maximin'?"),
         ("sampler = 'box_behnken'", "$.design: box_behnken needs at least 3 parameters"),
+        ("n = 4\ncorrelation = [['x']]", "$.design.correlation: must list [input, input, correlation], e.g. [["),
+        ("n = 4\ncorrelation = ['x']", "$.design.correlation: must list [input, input, correlation], e.g. [["),
+        ("n = 4\ncorrelation = [['x', 'y', true]]", "got ['x', 'y', True] in it"),
     ],
 )
 def test_wrong_options_of_a_design_have_their_place(folder, design, problem):
@@ -281,6 +325,19 @@ def test_sensitivity_that_cannot_be_had_is_told(folder, capsys):
     assert "sensitivity: its runs are not made yet" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("method", "n"), [("morris", 5), ("pawn", 30)])
+def test_sensitivity_is_not_told_of_runs_that_were_never_made(folder, capsys, method, n):
+    asked = f"method = '{method}'\nof = 'simulator'\nn = {{}}"
+    (folder / "study.toml").write_text(SENSITIVE.format(asked=asked.format(n)))
+    assert main(["run", "study.toml"]) == 0
+    made = len(sg.RunStore("sensitivity.db").runs())
+    (folder / "study.toml").write_text(SENSITIVE.format(asked=asked.format(n + 20)))
+    assert main(["report", "study.toml"]) == 1
+    assert "sensitivity: its runs are not all made yet; use `surrogate run` first" in capsys.readouterr().err
+    assert "Which inputs matter" not in (folder / "report.html").read_text()
+    assert len(sg.RunStore("sensitivity.db").runs()) == made
+
+
 def test_a_file_that_is_not_there_is_named(folder, capsys):
     assert main(["run", "absent.toml"]) == 2
     assert "absent.toml: 1 problem\n  cannot be read: No such file" in capsys.readouterr().err
@@ -325,6 +382,51 @@ def test_resume_and_report_need_a_store(folder, capsys):
         assert main([command, "study.toml"]) == 2
         assert "there is no run store" in capsys.readouterr().err
     assert not (folder / "runs.db").exists()
+
+
+GRID = """
+import surrogate as sg
+
+@sg.simulator(space=sg.Space(k=sg.Integer(1, 4)), outputs=["z"], levels={0: 10, 1: 1})
+def grid(k, level):
+    return {"z": k + 10.0 * level}
+"""
+
+
+def test_a_report_is_of_the_runs_of_the_study_and_no_others_in_its_store(folder):
+    (folder / "grid.py").write_text(GRID)
+    study = "[simulator]\nuse = 'grid.py:grid'\n[design]\nn = 12\n[run]\nn_jobs = 0\n"
+    (folder / "study.toml").write_text(study)
+    begun = sg.load_study("study.toml")
+    sg.run(begun.simulator, [{"k": 1}, {"k": 2}], level=1, store=begun.store, n_jobs=0)
+    ran = sg.run_study(begun, progress=False).runs
+    told = sg.report_study(begun).runs
+    pd.testing.assert_frame_equal(told.table, ran.table)
+    pd.testing.assert_frame_equal(told.scalars, ran.scalars)
+    assert told.design == ran.design
+    # Of a design that is not finished what is made already.
+    (folder / "study.toml").write_text(study.replace("[run]", "[run]\nstore = 'part.db'"))
+    sg.run(begun.simulator, [{"k": 1}, {"k": 2}], store="part.db", n_jobs=0)
+    assert set(sg.report_study(sg.load_study("study.toml")).runs.inputs["k"]) == {1, 2}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("y=sg.Real(0, 1)", "y=sg.Real(0, 2)", "another space ('y'"),
+        ('version="1"', 'version="2"', "version '1', not '2'"),
+        ('"z", ', '"w", ', "outputs ['z', 's'], not ['w', 's']"),
+    ],
+)
+def test_a_report_on_the_runs_of_another_simulator_is_refused(folder, capsys, old, new, told):
+    study = STUDY.format(n=4, condition="> 0").split("[emulate]")[0]
+    (folder / "study.toml").write_text(study + "[emulate]\n")
+    sg.run_study(sg.load_study("study.toml"), progress=False)
+    (folder / "report.html").unlink()
+    (folder / "plane.py").write_text(SIMULATOR.replace(old, new))
+    assert main(["report", "study.toml"]) == 3
+    assert told in capsys.readouterr().err
+    assert not (folder / "report.html").exists()
 
 
 def test_simulators_lists_what_is_installed(capsys):

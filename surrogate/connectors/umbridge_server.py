@@ -18,7 +18,7 @@ import numpy as np
 from surrogate.connectors.umbridge import PROTOCOL_VERSION, is_number, length
 from surrogate.errors import InvalidInputError, did_you_mean
 from surrogate.outputs import Output, Series
-from surrogate.simulation import Simulator, arguments_of, checked_row, is_stochastic, levels_of
+from surrogate.simulation import Simulator, answers_by_point, arguments_of, checked_answer, is_stochastic, levels_of
 
 __all__ = ["UMBridgeServer", "serve_umbridge"]
 
@@ -248,7 +248,8 @@ class _Model:
             logger.warning("model %r failed at %s", self.simulator.name, inputs, exc_info=True)
             raise _Refusal("ModelError", f"{type(error).__name__}: {error}", 500) from None
         try:
-            checked = checked_row(self.simulator, answer, 0, 1)
+            (own,) = answers_by_point(self.simulator, answer, 1)
+            checked = checked_answer(self.simulator.outputs, own)
         except Exception as error:
             # Never NaN: JSON has no word for it, and clients stumble over what is sent instead.
             raise _Refusal("InvalidOutput", str(error), 500) from None

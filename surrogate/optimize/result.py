@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from surrogate.conditions import Condition
 from surrogate.optimize.goals import Goals, Objective
 from surrogate.optimize.optimizer import Optimizer
+from surrogate.runs.outcome import cause
 from surrogate.space import Space
 
 __all__ = ["Optimum"]
@@ -141,7 +142,7 @@ class Optimum:
     def failures(self) -> Counter[str]:
         """How often each cause kept a run of this optimisation from an answer."""
         own = self.history[(self.history.index >= 0) & (self.history["status"] == "failed")]
-        return Counter(str(error).strip().rsplit("\n", 1)[-1] for error in own["error"])
+        return Counter(cause(str(error)) for error in own["error"])
 
     def to_frame(self) -> pd.DataFrame:
         """The history; a copy."""

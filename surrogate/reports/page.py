@@ -11,17 +11,23 @@ from pathlib import Path, PosixPath
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 import pandas as pd
 
 from surrogate.conditions import Condition, parse_conditions
+from surrogate.conditions import of_interest as flags_of_interest
 from surrogate.errors import did_you_mean
 from surrogate.optimize.result import Optimum
 from surrogate.reports.content import SVG_STYLE, Asked, Report, Section
 from surrogate.reports.formats import FORMATS, as_html
 from surrogate.reports.sections import SECTIONS
+from surrogate.reports.sections.boxes import box_finder
 from surrogate.runs.records import Runs
 
 __all__ = ["ReportFile", "report", "report_file"]
+
+# What every SQLite file begins with.
+SQLITE_HEADER = b"SQLite format 3\0"
 
 
 class ReportFile(PosixPath):
@@ -40,7 +46,7 @@ def report_file(path: str | Path) -> ReportFile:
     Raises
     ------
     ValueError
-        If the ending stands for no format, or it is a folder.
+        If the ending stands for no format, or it is a folder or a run store.
     FileNotFoundError
         If the folder does not exist.
     """
@@ -51,7 +57,16 @@ def report_file(path: str | Path) -> ReportFile:
         raise ValueError(f"{file.name!r} is a folder, a report is a file")
     if file.suffix.lower() not in FORMATS:
         raise ValueError(f"{file.name!r} must end in one of {', '.join(FORMATS)}: these are the formats")
+    if _is_database(file):
+        raise ValueError(f"{file.name!r} is a run store, which the report would replace; name another file")
     return file
+
+
+def _is_database(file: Path) -> bool:
+    if not file.is_file():
+        return False
+    with open(file, "rb") as stream:
+        return stream.read(len(SQLITE_HEADER)) == SQLITE_HEADER
 
 
 def report(
@@ -107,7 +122,8 @@ def report(
     TypeError
         If `runs` are none.
     ValueError
-        If an emulator belongs to no output, there is nothing to report on, or the ending stands for no format.
+        If an emulator belongs to no output, there is nothing to report on, the ending stands for no format, the file
+        is a run store, or `of_interest` names no output or is not what the boxes were fitted with.
     FileNotFoundError
         If the folder does not exist.
 
@@ -134,6 +150,9 @@ def report(
         )
     if runs is None and (emulator is not None or boxes is not None):
         raise ValueError("emulator and boxes are told with the runs they were fitted on: pass runs=")
+    conditions = () if of_interest is None else parse_conditions(of_interest)
+    if runs is not None:
+        _check_interest(conditions, boxes, runs)
     asked = Asked(
         runs=runs,
         question=question,
@@ -142,7 +161,7 @@ def report(
         sensitivity=sensitivity,
         optimum=optimum,
         student=student,
-        conditions=() if of_interest is None else parse_conditions(of_interest),
+        conditions=conditions,
         problems=tuple(problems),
     )
     makers = (*SECTIONS[:-1], *sections, SECTIONS[-1])
@@ -175,6 +194,27 @@ def _by_output(emulator: Any, runs: Runs) -> dict[str, Any]:
         if name not in scalars:
             raise ValueError(f"emulator: no scalar output {name!r}; {did_you_mean(name, scalars)}")
     return dict(emulator)
+
+
+def _check_interest(conditions: Sequence[Condition], boxes: Any, runs: Runs) -> None:
+    """That what is told of the runs of interest is true of these runs."""
+    scalars = [str(name) for name in runs.scalars.columns]
+    for condition in conditions:
+        if condition.name not in scalars:
+            raise ValueError(
+                f"of_interest: no scalar output {condition.name!r}; {did_you_mean(condition.name, scalars)}"
+            )
+    finder = box_finder(boxes)
+    if finder is None:
+        return
+    fitted, done = np.asarray(finder.of_interest_, dtype=bool), len(runs.outputs)
+    if len(fitted) != done:
+        raise ValueError(f"boxes were fitted on {len(fitted)} runs, but runs= has {done} finished ones; fit on those")
+    if conditions and (differ := np.count_nonzero(flags_of_interest(runs.outputs, conditions) != fitted)):
+        raise ValueError(
+            f"of_interest: {' and '.join(map(str, conditions))} is not what the boxes were fitted with: it differs "
+            f"from that on {differ} of {done} finished runs; give the condition, and the runs, of the fit"
+        )
 
 
 def _replace(file: Path, text: str) -> None:

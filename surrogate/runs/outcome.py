@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from surrogate.simulation import Simulator, arguments_of, batch_of, checked_row
+from surrogate.simulation import Simulator, answers_by_point, arguments_of, batch_of, checked_answer
 
-__all__ = ["FAILURES", "Outcome", "Status", "Task", "evaluate", "evaluate_all", "split_calls"]
+__all__ = [
+    "FAILURES",
+    "PRINTED_LAST",
+    "Outcome",
+    "Status",
+    "Task",
+    "cause",
+    "evaluate",
+    "evaluate_all",
+    "split_calls",
+]
 
 Status = Literal["done", "failed", "timeout", "crashed", "invalid"]
 
@@ -26,6 +37,15 @@ FAILURES: dict[str, str] = {
 
 # A traceback's end names the cause; more than this of it helps nobody and fills the store.
 MAX_ERROR_CHARACTERS = 4000
+
+# Between how a process ended and the end of what it printed.
+PRINTED_LAST = "; it printed last:"
+
+# What Python writes between the tracebacks of errors that led to one another.
+_LED_TO = re.compile(
+    "\n\n(?:The above exception was the direct cause of the following exception"
+    "|During handling of the above exception, another exception occurred):\n\n"
+)
 
 _PACKAGE = str(Path(__file__).parent.parent) + os.sep
 
@@ -108,17 +128,14 @@ def evaluate(simulator: Simulator, task: Task) -> Outcome:
         return _evaluate_batch(simulator, [task])[0]
     inputs = arguments_of(simulator, [task.inputs], [task.seed], task.level)
     started, clock = time.time(), time.perf_counter()
-    status: Status = "done"
-    outputs, error = None, ""
+    status: Status
+    outputs: dict[str, Any] | None = None
     try:
         answer = simulator(**inputs)
     except (Exception, SystemExit) as caught:
         status, error = "failed", describe_error(caught)
     else:
-        try:
-            outputs = checked_row(simulator, answer, 0, 1)
-        except Exception as caught:
-            status, error = "invalid", _short(caught)
+        status, outputs, error = _checked(simulator, answer)
     return Outcome(task.id, status, outputs, error, started, time.perf_counter() - clock, task.attempt)
 
 
@@ -132,7 +149,10 @@ def _evaluate_batch(simulator: Simulator, tasks: list[Task]) -> list[Outcome]:
     except (Exception, SystemExit) as caught:
         checked = [("failed", None, describe_error(caught))] * len(tasks)
     else:
-        checked = [_checked(simulator, answer, row, len(tasks)) for row in range(len(tasks))]
+        try:
+            checked = [_checked(simulator, own) for own in answers_by_point(simulator, answer, len(tasks))]
+        except Exception as caught:
+            checked = [("invalid", None, _short(caught))] * len(tasks)
     seconds = (time.perf_counter() - clock) / len(tasks)
     return [
         Outcome(task.id, status, outputs, error, started, seconds, task.attempt)
@@ -140,15 +160,15 @@ def _evaluate_batch(simulator: Simulator, tasks: list[Task]) -> list[Outcome]:
     ]
 
 
-def _checked(simulator: Simulator, answer: Any, row: int, rows: int) -> tuple[Status, dict[str, Any] | None, str]:
+def _checked(simulator: Simulator, answer: Any) -> tuple[Status, dict[str, Any] | None, str]:
     try:
-        return "done", checked_row(simulator, answer, row, rows), ""
+        return "done", checked_answer(simulator.outputs, answer), ""
     except Exception as caught:
         return "invalid", None, _short(caught)
 
 
 def describe_error(error: BaseException) -> str:
-    """The traceback as text without this package's own frames; its last line is the error itself."""
+    """The traceback as text without this package's own frames; it ends with the error itself."""
     try:
         inner = error.__traceback__
         while inner is not None and inner.tb_frame.f_code.co_filename.startswith(_PACKAGE):
@@ -158,6 +178,19 @@ def describe_error(error: BaseException) -> str:
         # An exception whose own text cannot be made must not take the run's record with it.
         text = _short(error)
     return text if len(text) <= MAX_ERROR_CHARACTERS else "... " + text[-MAX_ERROR_CHARACTERS:]
+
+
+def cause(error: str) -> str:
+    """The line of an error's text that says what happened: below a traceback's last frame, else the first."""
+    # A group of exceptions has a margin, and those that it holds have a wider one.
+    lines = [line.removeprefix("  | ") for line in _LED_TO.split(error.strip())[-1].split("\n")]
+    first = lines[0]
+    # What is cut has lost its beginning.
+    if first.endswith("Traceback (most recent call last):") or first.startswith("... "):
+        frames = [number for number, line in enumerate(lines) if line.startswith('  File "')]
+        below = lines[frames[-1] :] if frames else []
+        first = next((line for line in below if line and not line[0].isspace()), first)
+    return first.removesuffix(PRINTED_LAST)
 
 
 def _short(error: BaseException) -> str:

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from surrogate.runs.identity import run_ids
 from surrogate.runs.outcome import Outcome, Task
 from surrogate.runs.store import RunStore
-from surrogate.space import Space
 
 __all__ = ["Plan", "run_ids"]
 
@@ -100,32 +100,6 @@ class Plan:
 
 def _python_value(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
-
-
-def run_ids(
-    space: Space, points: pd.DataFrame, levels: NDArray[np.int64] | None = None, replicates: bool = False
-) -> list[str]:
-    """A key for every row that depends on its values only, so that a run is recognised wherever it comes from.
-
-    With `replicates` the k-th of several equal rows gets a key of its own.
-    """
-    numeric = [name for name, p in space.items() if p.dtype is not object]
-    others = [name for name in space if name not in numeric]
-    # Adding 0.0 makes one zero of the two that IEEE has.
-    matrix = points[numeric].to_numpy(dtype="<f8") + 0.0 if numeric else np.empty((len(points), 0))
-    texts = ["\x00".join(map(repr, row)) for row in points[others].to_numpy(dtype=object)] if others else None
-    seen: dict[bytes, int] = {}
-    out = []
-    for row, numbers in enumerate(np.ascontiguousarray(matrix)):
-        content = numbers.tobytes() + (texts[row].encode() if texts else b"")
-        if levels is not None and levels[row]:
-            content += f"@{levels[row]}".encode()
-        if replicates:
-            count = seen.get(content, 0)
-            seen[content] = count + 1
-            content += f"#{count}".encode() if count else b""
-        out.append(hashlib.blake2b(content, digest_size=12).hexdigest())
-    return out
 
 
 def _derived_seed(entropy: int, key: str) -> int:

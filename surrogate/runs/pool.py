@@ -24,7 +24,7 @@ import cloudpickle
 
 from surrogate.errors import SurrogateError
 from surrogate.runs import guardian
-from surrogate.runs.outcome import Outcome, Task
+from surrogate.runs.outcome import PRINTED_LAST, Outcome, Task
 from surrogate.runs.worker import BOARD_BYTES, IDLE, SENDING
 from surrogate.simulation import Simulator, batch_of
 
@@ -451,7 +451,7 @@ class _Worker:
         self._printed.seek(0)
         # faulthandler ends with a list of all extension modules, which says nothing about this run.
         tail = self._printed.read().decode(errors="replace").split("\nExtension modules:")[0].strip()[-2000:]
-        return f"{told}; it printed last:\n{tail}" if tail else told
+        return f"{told}{PRINTED_LAST}\n{tail}" if tail else told
 
     def _signal(self, number: int) -> None:
         try:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from surrogate.errors import did_you_mean
 from surrogate.literals import said
 from surrogate.outputs import Output, Series
-from surrogate.runs.outcome import FAILURES
+from surrogate.runs.outcome import FAILURES, cause
 from surrogate.space import Categorical, Ordinal, Space
 
 __all__ = ["Runs", "book_columns"]
@@ -91,6 +91,11 @@ class Runs:
         return self.table["status"] == "done"
 
     @property
+    def distinct(self) -> pd.Series:
+        """Whether each row is the first of its run; rows of a design that are alike are one run."""
+        return ~self.table.duplicated([*self.space, "seed", *(["level"] if self.levels else [])])
+
+    @property
     def inputs(self) -> pd.DataFrame:
         """Inputs of the finished runs, one column a parameter."""
         return self.table.loc[self.done, list(self.space)]
@@ -107,14 +112,14 @@ class Runs:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Number of runs by status."""
+        """Number of rows by status."""
         found = self.table["status"].value_counts()
         return {status: int(found.get(status, 0)) for status in ("done", *FAILURES)}
 
     @property
     def seconds(self) -> float:
-        """Simulator time in all, in seconds."""
-        return float(self.table["seconds"].sum())
+        """Simulator time in all, in seconds; of rows that are one run it counts once."""
+        return float(self.table.loc[self.distinct.to_numpy(), "seconds"].sum())
 
     def at_level(self, level: int) -> Runs:
         """The runs at one level, of a simulator that has levels.
@@ -182,20 +187,20 @@ class Runs:
         return pd.DataFrame(values, index=self.table.index[done], columns=columns)
 
     def health(self) -> pd.DataFrame:
-        """Counts by status with their share, and for failures the commonest cause.
+        """Counts by status with their share, and for failures the commonest cause; rows that are one run count once.
 
         Returns
         -------
         DataFrame
             Indexed by status; columns ``runs``, ``share``, ``commonest_cause``. Statuses without runs are left out.
         """
+        made = self.table[self.distinct.to_numpy()]
         rows = {}
-        for status, count in self.counts.items():
-            if count:
-                errors = self.table.loc[self.table["status"] == status, "error"]
-                causes = errors.str.strip().str.rsplit("\n", n=1).str[-1].value_counts()
-                cause = "" if status == "done" or causes.empty else str(causes.index[0])
-                rows[status] = {"runs": count, "share": count / len(self), "commonest_cause": cause}
+        for status in ("done", *FAILURES):
+            errors = made.loc[made["status"] == status, "error"]
+            if len(errors):
+                commonest = "" if status == "done" else errors.map(cause).value_counts().index[0]
+                rows[status] = {"runs": len(errors), "share": len(errors) / len(made), "commonest_cause": commonest}
         return pd.DataFrame.from_dict(rows, orient="index", columns=["runs", "share", "commonest_cause"])
 
     def failure_regions(self) -> pd.DataFrame:

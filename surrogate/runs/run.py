@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -14,16 +15,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from surrogate.errors import SurrogateError
+from surrogate.errors import InvalidInputError, SurrogateError
 from surrogate.loading import load_simulator
 from surrogate.runs.execute import InProcess, checked_count, execute, make_engine
+from surrogate.runs.identity import check_simulator
 from surrogate.runs.plan import Plan, run_ids
 from surrogate.runs.progress import Progress
 from surrogate.runs.records import Runs
 from surrogate.runs.store import RunStore
 from surrogate.simulation import Simulator, is_stochastic, levels_of
 
-__all__ = ["RunAbortedError", "deferred_interrupt", "entropy_of", "run"]
+__all__ = ["RunAbortedError", "deferred_interrupt", "entropy_of", "run", "stored_runs"]
 
 
 class RunAbortedError(SurrogateError):
@@ -84,7 +86,8 @@ def run(
     memory : int, optional
         Bytes of address space for a worker.
     rng : int, optional
-        Seed from which the runs' own seeds are made, for stochastic simulators. The store remembers it.
+        Seed from which the runs' own seeds are made, for stochastic simulators. The store remembers it,
+        and warns of another one.
     progress : bool, optional
         Whether to show progress; by default if the standard error is a terminal.
 
@@ -111,8 +114,7 @@ def run(
     <4 runs of 'lake' version 1: 4 done>
     """
     sim = load_simulator(simulator) if isinstance(simulator, str) else simulator
-    if not isinstance(sim, Simulator):
-        raise TypeError(f"simulator must be a Simulator or a reference to one, got {simulator!r:.80}")
+    check_simulator(sim)
     if on_failure not in ("record", "abort"):
         raise ValueError(f"on_failure must be 'record' or 'abort', got {on_failure!r}")
     if timeout is not None and not timeout > 0:
@@ -124,7 +126,7 @@ def run(
             f"replicates={replicates}, but simulator {sim.name!r} takes no seed: every replicate would be the same"
         )
     points, levels = _points_and_levels(sim, design, level)
-    made = {str(key): value for key, value in points.attrs.items()}
+    made = _how_made(points)
     if replicates > 1:
         # By position: labels may occur twice.
         points = points.iloc[np.repeat(np.arange(len(points)), replicates)]
@@ -142,6 +144,13 @@ def run(
         opened.open_study(sim, made)
         stack.callback(opened.release_claims)
         entropy = opened.remember("entropy", lambda: entropy_of(rng)) if is_stochastic(sim) else None
+        if entropy is not None and rng is not None and entropy != entropy_of(rng):
+            warnings.warn(
+                f"run store {opened.target} was begun with another seed than rng={rng}: its runs stay as they are, and "
+                "new ones get their seeds from the one that it began with; for other seeds name another store",
+                UserWarning,
+                stacklevel=2,
+            )
         plan = Plan(points, levels, ids, opened, rerun_failures, entropy)
         # In this process a Ctrl-C must reach the simulator itself.
         watch = stack.enter_context(deferred_interrupt(active=not isinstance(engine, InProcess)))
@@ -156,9 +165,35 @@ def run(
                 raise RunAbortedError(f"run {bad.id} is {bad.status}: {bad.error}")
         if watch.interrupted:
             raise KeyboardInterrupt
-        runs = opened.runs(ids, points.index)
-        # The store tells of the design that began it; these runs are of this one.
-        return replace(runs, design=made) if made else runs
+        return _of_design(opened, ids, points.index, made)
+
+
+def stored_runs(simulator: Simulator, design: Any, store: RunStore) -> Runs:
+    """What :func:`run` with this design would return if it ran nothing: those of its points that have ended.
+
+    Raises
+    ------
+    InvalidInputError
+        If the design does not belong to the simulator's space.
+    StoreMismatchError
+        If the store belongs to another simulator or version.
+    StoreError
+        If the store is empty.
+    """
+    store.check_study(simulator)
+    points, levels = _points_and_levels(simulator, design, None)
+    ids = run_ids(simulator.space, points, levels, replicates=is_stochastic(simulator))
+    return _of_design(store, ids, points.index, _how_made(points))
+
+
+def _how_made(points: pd.DataFrame) -> dict[str, Any]:
+    return {str(key): value for key, value in points.attrs.items()}
+
+
+def _of_design(store: RunStore, ids: Sequence[str], index: pd.Index, made: dict[str, Any]) -> Runs:
+    runs = store.runs(ids, index)
+    # The store tells of the design that began it; these runs are of this one.
+    return replace(runs, design=made) if made else runs
 
 
 def _points_and_levels(sim: Simulator, design: Any, level: int | None) -> tuple[pd.DataFrame, NDArray[np.int64]]:
@@ -169,19 +204,32 @@ def _points_and_levels(sim: Simulator, design: Any, level: int | None) -> tuple[
     if not known:
         points = sim.space.validate(design, "design")
         return points, np.zeros(len(points), dtype=np.int64)
-    frame = design if isinstance(design, (pd.DataFrame, np.ndarray)) else pd.DataFrame(list(design))
-    column = None
-    if isinstance(frame, pd.DataFrame) and "level" in frame:
-        column = frame["level"].to_numpy()
-        frame = frame.drop(columns="level")
-    points = sim.space.validate(frame, "design")
-    chosen = np.zeros(len(points)) if column is None else column
+    rest, column = _level_apart(design)
+    points = sim.space.validate(rest, "design")
+    if column.ndim and len(column) != len(points):
+        raise InvalidInputError(f"design: there are {len(points)} points, but 'level' has {len(column)} values")
+    chosen = np.broadcast_to(column, len(points))
     if level is not None:
         chosen = np.full(len(points), level)
     unknown = [value for value in pd.unique(chosen) if value not in known]
     if unknown:
         raise ValueError(f"level {unknown[0]} of the design is none of simulator {sim.name!r}: {list(known)}")
     return points, chosen.astype(np.int64)
+
+
+def _level_apart(design: Any) -> tuple[Any, NDArray[Any]]:
+    """The design without its levels, and these; 0, the truest, if it names none."""
+    table = design.to_frame().T if isinstance(design, pd.Series) else design
+    if isinstance(table, (pd.DataFrame, Mapping)) and "level" in table:
+        level = np.asarray(table["level"])
+        if isinstance(table, pd.DataFrame):
+            return table.drop(columns="level"), level
+        return {name: values for name, values in table.items() if name != "level"}, level
+    are_mappings = isinstance(table, Sequence) and all(isinstance(row, Mapping) for row in table)
+    if are_mappings and any("level" in row for row in table):
+        rows = [{name: value for name, value in row.items() if name != "level"} for row in table]
+        return rows, np.array([row.get("level", np.nan) for row in table])
+    return design, np.array(0)
 
 
 def entropy_of(rng: int | None) -> int:

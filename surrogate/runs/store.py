@@ -6,6 +6,7 @@ write to. The tables are written with SQLAlchemy Core, so that one code serves b
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import tempfile
@@ -25,7 +26,7 @@ from surrogate.outputs import Output, Series, output_from_dict
 from surrogate.runs.claims import Claims
 from surrogate.runs.database import Database
 from surrogate.runs.export import export
-from surrogate.runs.identity import describe_study, differences
+from surrogate.runs.identity import check_simulator, describe_study, differences, points_as_bytes, run_id
 from surrogate.runs.outcome import Outcome, Task
 from surrogate.runs.provenance import describe_session
 from surrogate.runs.records import Runs, book_columns
@@ -44,7 +45,7 @@ from surrogate.runs.tables import (
     storable,
     to_cell,
 )
-from surrogate.simulation import Simulator, levels_of
+from surrogate.simulation import Simulator
 from surrogate.space import Space
 
 __all__ = ["RunStore"]
@@ -173,20 +174,12 @@ class RunStore:
             If the store holds runs of another simulator, version, space or outputs.
         StoreError
             If somebody else is writing to it.
+        TypeError
+            If the simulator's space or outputs are not what they must be.
         ValueError
             If a parameter or an output is called like another column of the runs.
         """
-        book = book_columns(levels_of(simulator))
-        for kind, names, others in (
-            ("parameter", simulator.space, book),
-            ("output", simulator.outputs, [*book, *simulator.space]),
-        ):
-            taken = [str(name) for name in names if name in others]
-            if taken:
-                raise ValueError(
-                    f"simulator {simulator.name!r}: {kind} {taken[0]!r} is the name of another column that every run "
-                    f"has ({', '.join(others)}); call it otherwise"
-                )
+        check_simulator(simulator)
         self._open_for_writing(describe_study(simulator, design))
         if dict(design or {}) != self._design:
             # Runs of another design are another session.
@@ -196,14 +189,33 @@ class RunStore:
         if self._database.lock is not None:
             self._database.lock.acquire()
         self._database.commit(lambda connection: self._create_or_migrate(connection, study))
+        if self.is_empty:
+            # The file alone is a store from now on.
+            self._database.checkpoint()
         self._read_study()
+        self._check_study(study)
+        self._tell_new_source(study.get("sources", []))
+
+    def check_study(self, simulator: Simulator) -> None:
+        """Check that these are runs of `simulator`, without writing anything.
+
+        Raises
+        ------
+        StoreMismatchError
+            If the store holds runs of another simulator, version, space or outputs.
+        StoreError
+            If the store is empty.
+        """
+        self._known()
+        self._check_study(describe_study(simulator))
+
+    def _check_study(self, study: Mapping[str, Any]) -> None:
         differs = differences(self._meta, study)
         if differs:
             raise StoreMismatchError(
                 f"run store {self.target} holds runs of {'; '.join(differs)}. Runs of different models are not mixed: "
                 "name another store for the new one, or delete the file to start again"
             )
-        self._tell_new_source(study.get("sources", []))
 
     def _tell_new_source(self, sources: Sequence[str]) -> None:
         """Warn, once, that the simulator's function is not the one that made the stored runs."""
@@ -395,6 +407,8 @@ class RunStore:
     def merge(self, other: RunStore | str | Path) -> int:
         """Add the runs of another store of the same simulator, with who ran them.
 
+        Of a stochastic simulator a run that is here with another seed is added as a further replicate of its point.
+
         Parameters
         ----------
         other : RunStore, str or Path
@@ -414,19 +428,28 @@ class RunStore:
         try:
             theirs, _ = source._known()
             self._open_for_writing(source._meta)
-            known, first = self.statuses(), self.next_number()
+            table, _ = self._known()
+            query = sa.select(table.c.id, table.c.status, table.c.seed)
+            here = self._database.read(lambda c: c.execute(query).all())
+            known, seeds = {row.id: row.status for row in here}, {row.id: row.seed for row in here}
+            first = self.next_number()
             added, sessions = 0, {}
             for key, description in source._sessions():
                 sessions[key] = self._database.commit(lambda c, d=description: _add_session(c, d))  # type: ignore[misc]
-            query = sa.select(theirs).order_by(theirs.c.number)
+            every = sa.select(theirs).order_by(theirs.c.number)
             with source._database.reading() as connection:
-                stream = connection.execution_options(stream_results=True).execute(query)
+                stream = connection.execution_options(stream_results=True).execute(every)
                 while found := stream.mappings().fetchmany(FETCH_ROWS):
-                    better = [
-                        {**row, "session": sessions.get(row["session"]), "number": row["number"] + first}
-                        for row in found
-                        if row["id"] not in known or (known[row["id"]] != "done" and row["status"] == "done")
-                    ]
+                    better = {
+                        row["id"]: {
+                            **row,
+                            "id": key,
+                            "session": sessions.get(row["session"]),
+                            "number": row["number"] + first,
+                        }
+                        for row, key in zip(found, self._ids_here(found, seeds), strict=True)
+                        if key not in known or (known[key] != "done" and row["status"] == "done")
+                    }
                     self._copy(source, better)
                     added += len(better)
             return added
@@ -436,15 +459,43 @@ class RunStore:
             if self._database.lock is not None and not was_open:
                 self._database.lock.release()
 
-    def _copy(self, source: RunStore, rows: Sequence[Mapping[str, Any]]) -> None:
+    def _ids_here(self, rows: Sequence[sa.RowMapping], seeds: dict[str, int | None]) -> list[str]:
+        """The ids in this store of another's rows; `seeds`, by id, is kept up to date.
+
+        Where a run of the same id has another seed, the row is a further replicate.
+        """
+        if all(row["seed"] is None for row in rows):
+            return [str(row["id"]) for row in rows]
+        _, space = self._known()
+        points = pd.DataFrame(
+            {
+                name: from_cells(parameter, [row[column] for row in rows])
+                for (name, parameter), column in zip(space.items(), input_columns(space), strict=True)
+            }
+        )
+        levels = np.array([row.get("level", 0) for row in rows])
+        out = []
+        for row, content in zip(rows, points_as_bytes(space, points, levels), strict=True):
+            key, replicates = str(row["id"]), itertools.count()
+            while seeds.get(key, row["seed"]) != row["seed"]:
+                key = run_id(content, next(replicates))
+            seeds[key] = row["seed"]
+            out.append(key)
+        return out
+
+    def _copy(self, source: RunStore, rows: Mapping[str, Mapping[str, Any]]) -> None:
+        """Add rows, by their ids in the other store, with their series."""
         if not rows:
             return
-        ids = [row["id"] for row in rows]
-        parts = [sa.select(ARRAYS).where(ARRAYS.c.run_id.in_(part)) for part in in_parts(ids)]
-        arrays = source._database.read(lambda c: [dict(row) for part in parts for row in c.execute(part).mappings()])
+        parts = [sa.select(ARRAYS).where(ARRAYS.c.run_id.in_(part)) for part in in_parts(list(rows))]
+        arrays = source._database.read(
+            lambda c: [
+                {**row, "run_id": rows[row["run_id"]]["id"]} for part in parts for row in c.execute(part).mappings()
+            ]
+        )
 
         def work(connection: sa.Connection) -> None:
-            connection.exec_driver_sql(self._insert_runs(), [tuple(row.values()) for row in rows])
+            connection.exec_driver_sql(self._insert_runs(), [tuple(row.values()) for row in rows.values()])
             if arrays:
                 connection.execute(self._database.upsert(ARRAYS), arrays)
 

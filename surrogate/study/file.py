@@ -23,10 +23,14 @@ from surrogate.optimize.goals import Goals
 from surrogate.optimize.optimizer import Optimizer
 from surrogate.outputs import Series
 from surrogate.reports.page import report_file
+from surrogate.runs.identity import check_simulator
 from surrogate.sensitivity import MEASURES, labels_of
 from surrogate.simulation import Simulator
 
 __all__ = ["Study", "design_of", "load_study", "scalar_outputs", "study_keys"]
+
+
+_NUMBER = (int, float)
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,19 @@ def _positive(value: Any) -> str | None:
     return None if value > 0 else f"must be positive, got {value!r}"
 
 
+def _no_triples(value: Any) -> str | None:
+    for entry in value:
+        # TOML's booleans are no numbers, though Python's are.
+        if not (
+            isinstance(entry, list)
+            and [isinstance(part, str) for part in entry] == [True, True, False]
+            and isinstance(entry[2], _NUMBER)
+            and not isinstance(entry[2], bool)
+        ):
+            return f"must list [input, input, correlation], e.g. [['x', 'y', 0.5]], got {entry!r} in it"
+    return None
+
+
 def _choice(known: Iterable[str], default: str | None = None) -> _Key:
     """A key that takes one of some words."""
     words = list(known)
@@ -73,8 +90,6 @@ def _choice(known: Iterable[str], default: str | None = None) -> _Key:
         check=lambda value: None if value in words else f"unknown {value!r}; {did_you_mean(value, words)}",
     )
 
-
-_NUMBER = (int, float)
 
 # The Gaussian process is quick and smooth, as derivative-based sensitivity needs it, and gives draws; the average of
 # several emulators is mostly more accurate, most so where outputs jump, and takes some ten times as long.
@@ -92,7 +107,7 @@ SCHEMA: dict[str, dict[str, _Key]] = {
         # Options of the one sampler or the other, passed on as they are.
         "criterion": _Key(str, "text"),
         "where": _Key((str, list), "a condition on the inputs, or a list of them"),
-        "correlation": _Key(list, "a list of [input, input, correlation]"),
+        "correlation": _Key(list, "a list of [input, input, correlation]", check=_no_triples),
         "levels": _Key((int, dict), "a whole number, or a table of input and number of levels"),
         "reduction": _Key(int, "a whole number", check=_at_least(2)),
         "resolution": _Key(int, "a whole number", check=_at_least(3)),
@@ -205,7 +220,7 @@ class Study:
         return self._beside(self.settings["optimize"]["store"])
 
     def _beside(self, name: str) -> str:
-        return name if "://" in name or name == ":memory:" else str(self.file.parent / name)
+        return _store_beside(self.file, name)
 
     @property
     def report_path(self) -> Path:
@@ -224,6 +239,10 @@ class Study:
             return ()
         named = self.settings["emulate"]["outputs"]
         return tuple(scalar_outputs(self.simulator) if named is None else named)
+
+
+def _store_beside(file: Path, name: str) -> str:
+    return name if "://" in name or name == ":memory:" else str(file.parent / name)
 
 
 def load_study(path: str | Path) -> Study:
@@ -264,19 +283,13 @@ def load_study(path: str | Path) -> Study:
         raise StudyError(str(path), [f"not valid TOML: {error}"]) from error
     problems: list[str] = []
     settings = _checked_settings(raw, problems)
+    problems += _run_problems(settings)
     simulator = _find_simulator(settings, file, problems)
     if simulator is not None:
         problems += _output_problems(settings, simulator)
     if not problems and simulator is not None:
         problems += _design_problems(settings["design"], simulator) + _sensitivity_problems(settings, simulator)
-    path_given = settings.get("report", {}).get("path")
-    if isinstance(path_given, str):
-        try:
-            report_file(file.parent / path_given)
-        except FileNotFoundError:
-            problems.append(f"$.report.path: {path_given!r} is no file in a folder that exists")
-        except ValueError as error:
-            problems.append(f"$.report.path: {error}")
+    problems += _report_problems(settings, file)
     if problems or simulator is None:
         raise StudyError(str(path), problems)
     return Study(file, simulator, settings)
@@ -310,6 +323,13 @@ def _checked_settings(raw: Mapping[str, Any], problems: list[str]) -> dict[str, 
     return settings
 
 
+def _run_problems(settings: Mapping[str, Any]) -> list[str]:
+    asked = settings.get("run", {})
+    if asked.get("n_jobs") == 0 and asked.get("timeout") is not None:
+        return ["$.run.timeout: it needs a worker process to be enforced in; take n_jobs = 1 or more, or leave it out"]
+    return []
+
+
 def _find_simulator(settings: Mapping[str, Any], file: Path, problems: list[str]) -> Simulator | None:
     reference = settings.get("simulator", {}).get("use")
     if not isinstance(reference, str):
@@ -319,12 +339,19 @@ def _find_simulator(settings: Mapping[str, Any], file: Path, problems: list[str]
         # A simulator's file lies beside the study that uses it.
         reference = str(file.parent / reference)
     try:
-        return load_simulator(reference)
+        simulator = load_simulator(reference)
     except SurrogateError as error:
         problems.append(f"$.simulator.use: {error}")
+        return None
     except (Exception, SystemExit) as error:
         problems.append(f"$.simulator.use: {reference} cannot be loaded: {type(error).__name__}: {error}")
-    return None
+        return None
+    try:
+        check_simulator(simulator)
+    except (TypeError, ValueError) as error:
+        problems.append(f"$.simulator.use: {error}")
+        return None
+    return simulator
 
 
 def _no_scalar(name: str, simulator: Simulator) -> str:
@@ -424,6 +451,24 @@ def _sensitivity_problems(settings: Mapping[str, Any], simulator: Simulator) -> 
     except ValueError as error:
         problems.append(f"$.sensitivity.{error}")
     return problems
+
+
+def _report_problems(settings: Mapping[str, Any], file: Path) -> list[str]:
+    given = settings.get("report", {}).get("path")
+    if not isinstance(given, str):
+        return []
+    try:
+        path = report_file(file.parent / given).resolve()
+    except FileNotFoundError:
+        return [f"$.report.path: {given!r} is no file in a folder that exists"]
+    except ValueError as error:
+        return [f"$.report.path: {error}"]
+    stores = {table: settings.get(table, {}).get("store") for table in ("run", "sensitivity", "optimize")}
+    return [
+        f"$.report.path: {given!r} is the run store of [{table}], which the report would replace; name another file"
+        for table, store in stores.items()
+        if isinstance(store, str) and Path(_store_beside(file, store)).resolve() == path
+    ]
 
 
 def scalar_outputs(simulator: Simulator) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from surrogate.optimize.result import Optimum
 from surrogate.optimize.stopping import regret
 from surrogate.reports.page import report
 from surrogate.runs.records import Runs
-from surrogate.runs.run import run
+from surrogate.runs.run import run, stored_runs
 from surrogate.runs.store import RunStore
 from surrogate.sensitivity import MEASURES
 from surrogate.study.file import DEFAULT_EMULATOR, EMULATORS, SENSITIVITY_OPTIONS, Study, design_of, scalar_outputs
@@ -96,7 +96,7 @@ def run_study(study: Study, *, rerun_failures: bool = False, progress: bool | No
 
 
 def report_study(study: Study) -> Finished:
-    r"""Learn and report from the runs that the store holds, without running anything.
+    r"""Learn and report from the design's runs that the store holds, without running anything.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def report_study(study: Study) -> Finished:
     Raises
     ------
     SurrogateError
-        If the store cannot be used, or holds no runs.
+        If the store cannot be used, holds no runs, or those of another simulator.
 
     Examples
     --------
@@ -121,8 +121,9 @@ def report_study(study: Study) -> Finished:
     >>> report_study(load_study(file)).report.name
     'report.html'
     """
+    design = design_of(study.settings["design"], study.simulator)
     with RunStore(study.store) as store:
-        return _learn_and_report(study, store.runs(), may_run=False)
+        return _learn_and_report(study, stored_runs(study.simulator, design, store), may_run=False)
 
 
 def _learn_and_report(study: Study, runs: Runs, *, may_run: bool, rerun_failures: bool = False) -> Finished:
@@ -200,8 +201,15 @@ def _sensitivity(
         return measure(study.simulator, store=study.sensitivity_store, **running)
     if "://" not in study.sensitivity_store and not Path(study.sensitivity_store).exists():
         raise ValueError("its runs are not made yet; use `surrogate run` first")
-    with RunStore(study.sensitivity_store) as store:
-        return measure(store)
+    with _MadeRuns(study.sensitivity_store) as store:
+        return measure(study.simulator, store=store, n_jobs=0)
+
+
+class _MadeRuns(RunStore):
+    """A store of which nothing more is to be run: a point that is not there is no failed run."""
+
+    def claim(self, ids: Sequence[str], rerun_failures: bool = False) -> tuple[list[str], list[str]]:
+        raise ValueError("its runs are not all made yet; use `surrogate run` first")
 
 
 def _optimize(study: Study, runs: Runs, may_run: bool, rerun_failures: bool) -> Optimum:

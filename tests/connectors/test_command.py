@@ -104,6 +104,12 @@ def test_a_placeholder_that_cannot_be_filled_is_told_with_its_line(script, probl
         shell(script)
 
 
+def test_a_cause_is_what_went_wrong_and_not_the_runs_folder():
+    runs = sg.run(shell("echo z = 1"), [{"x": 0.5}], n_jobs=0)
+    assert "the run's folder is" in runs.failures["error"].iloc[0]
+    assert runs.health()["commonest_cause"]["invalid"].startswith("output 'y': no match of")
+
+
 def test_a_parameter_that_the_program_never_sees_is_refused():
     with pytest.raises(ValueError, match="parameter 'z' occurs in no placeholder"):
         shell("echo", space=sg.Space(x=sg.Real(0, 1), z=sg.Real(0, 1)))

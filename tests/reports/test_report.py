@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 
 import surrogate as sg
+from surrogate.cli import main
 from surrogate.reports.content import Section, Text
 
 SPACE = sg.Space(
@@ -132,6 +133,67 @@ def test_every_figure_has_words_for_those_who_do_not_see_it(page):
     svgs = re.findall(r"<svg.*?</svg>", page.read_text(), flags=re.DOTALL)
     assert len(svgs) == 8  # trade-off, limits, two scatters, two emulators twice
     assert all(re.search(r"<title>[^<]{20,}</title>", svg) for svg in svgs)
+
+
+def test_a_condition_that_the_boxes_were_not_fitted_with_is_refused(study, tmp_path):
+    runs, _, prim = study
+    path = tmp_path / "report.html"
+    for wrong in ("rate > 0.5", {"rate": "> 0", "cost": "> 2"}):
+        with pytest.raises(ValueError, match=r"is not what the boxes were fitted with: it differs .* on \d+ of \d+"):
+            sg.report(path, runs=runs, boxes=prim, of_interest=wrong)
+    with pytest.raises(ValueError, match="of_interest: no scalar output 'raet'; did you mean 'rate'"):
+        sg.report(path, runs=runs, of_interest="raet > 0")
+    half = sg.run(toy, sg.sobol(SPACE, 128, rng=3), n_jobs=0)
+    with pytest.raises(ValueError, match=r"boxes were fitted on \d+ runs, but runs= has \d+ finished ones"):
+        sg.report(path, runs=half, boxes=prim, of_interest="rate > 0")
+    assert not path.exists()
+
+
+def test_rows_that_are_one_run_are_told_once(tmp_path):
+    @sg.simulator(space=sg.Space(k=sg.Integer(1, 4), kind=sg.Categorical(["a", "b"])), outputs=["y"])
+    def grid(k, kind):
+        if k == 4:
+            raise ValueError("four")
+        return {"y": k}
+
+    store = tmp_path / "runs.db"
+    runs = sg.run(grid, [{"k": k, "kind": "a"} for k in (1, 2, 4, 1, 4, 4, 2)], store=store, n_jobs=0)
+    assert len(runs) == 7
+    assert runs.seconds == sg.RunStore(store).runs().seconds
+    assert runs.health()["runs"].to_dict() == {"done": 2, "failed": 1}
+    assert runs.health()["share"]["failed"] == pytest.approx(1 / 3)
+    told = sg.report(tmp_path / "report.md", runs=runs).read_text()
+    assert "2 of 3 different runs in 7 rows are done; they took" in told
+    assert "1 failed (33.3%)" in told
+    assert told.count("ValueError: four") == 2  # by status and by run
+
+
+def test_replicates_are_runs_of_their_own():
+    @sg.simulator(space=sg.Space(x=sg.Real(0, 1)), outputs=["y"])
+    def noisy(x, seed):
+        return {"y": x}
+
+    assert sg.run(noisy, [[0.5]], replicates=3, n_jobs=0).health()["runs"].to_dict() == {"done": 3}
+
+
+def test_failures_are_told_by_their_cause(tmp_path):
+    @sg.simulator(space=sg.Space(x=sg.Real(0, 1)), outputs=["y"])
+    def raises(x):
+        raise ValueError("no mesh\nsee the log")
+
+    told = sg.report(tmp_path / "report.md", runs=sg.run(raises, [[0.5]], n_jobs=0)).read_text()
+    assert told.count("ValueError: no mesh") == 2  # by status and by run
+    assert "see the log" not in told
+
+
+def test_a_run_store_is_not_replaced_by_a_report(tmp_path, capsys):
+    store = tmp_path / "runs.json"
+    runs = sg.run(toy, sg.sobol(SPACE, 4, rng=3), n_jobs=0, store=store)
+    with pytest.raises(ValueError, match=r"'runs\.json' is a run store, which the report would replace"):
+        sg.report(store, runs=runs)
+    assert main(["discover", str(store), "--where", "rate < 0", "--output", str(store)]) == 2
+    assert "'runs.json' is a run store" in capsys.readouterr().err
+    assert len(sg.RunStore(store).runs()) == 4
 
 
 def test_a_part_alone_is_a_report_too(study, tmp_path):

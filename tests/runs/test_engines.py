@@ -222,7 +222,39 @@ def test_a_batch_of_the_wrong_length_is_invalid():
     assert "output 'y' of a batch of 2 points has 1 rows" in runs.table["error"][0]
 
 
+def test_a_batch_answers_by_position_whatever_labels_it_has():
+    @sg.simulator(space=sg.Space(x=sg.Real(0, 1)), outputs=["y", sg.Series("w", at=[0, 1])], batch=3)
+    def shuffled(x):
+        table = pd.DataFrame({"y": x, 0: x, 1: 2 * x}, index=[1, 2, 0][: len(x)])
+        return {"y": table["y"], "w": table[[0, 1]]}
+
+    runs = sg.run(shuffled, [[0.1], [0.2], [0.3], [0.4]], n_jobs=0)
+    assert runs.outputs["y"].tolist() == [0.1, 0.2, 0.3, 0.4]
+    assert runs.series("w")[1.0].tolist() == [0.2, 0.4, 0.6, 0.8]
+
+
+@pytest.mark.parametrize("answer", [{0: 0.1, 1: 0.2}, 0.1, iter([0.1, 0.2])])
+def test_a_batch_of_no_rows_is_invalid(answer):
+    @sg.simulator(space=sg.Space(x=sg.Real(0, 1)), outputs=["y"], batch=4)
+    def mapped(x):
+        return {"y": answer}
+
+    runs = sg.run(mapped, [[0.1], [0.2]], n_jobs=0)
+    assert runs.counts["invalid"] == 2
+    assert f"output 'y' of a batch must be an array of 2 rows, got {answer!r}" in runs.table["error"][0]
+
+
 # Levels and replicates
+
+
+def test_another_seed_than_the_stores_is_told(tmp_path):
+    store = tmp_path / "runs.db"
+    first = sg.run(sims.noisy, [[0.5]], store=store, rng=0, n_jobs=0)
+    for same in ({}, {"rng": 0}):
+        sg.run(sims.noisy, [[0.5]], store=store, n_jobs=0, **same)
+    with pytest.warns(UserWarning, match="was begun with another seed than rng=1"):
+        again = sg.run(sims.noisy, [[0.5]], store=store, rng=1, n_jobs=0)
+    assert again.table["seed"].tolist() == first.table["seed"].tolist()
 
 
 def test_levels_come_from_the_argument_or_the_design_and_are_stored(tmp_path):
@@ -239,6 +271,38 @@ def test_levels_come_from_the_argument_or_the_design_and_are_stored(tmp_path):
     assert stored.at_level(0).inputs["x"].tolist() == [0.1]
     with pytest.raises(ValueError, match=r"no level 3; levels: \[0, 1\]"):
         stored.at_level(3)
+
+
+@pytest.mark.parametrize(
+    ("design", "expected"),
+    [
+        ({"x": 0.5}, [0.5]),
+        ({"x": [0.1, 0.2]}, [0.1, 0.2]),
+        ([[0.5]], [0.5]),
+        (np.array([[0.1], [0.2]]), [0.1, 0.2]),
+        (pd.Series({"x": 0.5}), [0.5]),
+        ({"x": 0.5, "level": 1}, [0.6]),
+        ({"x": [0.1, 0.2], "level": [0, 1]}, [0.1, 0.3]),
+        ({"x": [0.1, 0.2], "level": 1}, [0.2, 0.3]),
+        ([{"x": 0.1, "level": 1}, {"x": 0.2, "level": 0}], [0.2, 0.2]),
+        (pd.Series({"x": 0.5, "level": 1}), [0.6]),
+    ],
+)
+def test_a_simulator_with_levels_takes_every_form_of_design(design, expected):
+    assert sg.run(sims.levelled, design, n_jobs=0).outputs["y"].tolist() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("design", "told"),
+    [
+        ({"x": [0.1, 0.2], "level": [0, 1, 1]}, "there are 2 points, but 'level' has 3 values"),
+        ([[0.1, 1]], r"an array must have shape \(n, 1\)"),
+        ([{"x": 0.1, "level": 1}, [0.2]], "an array must have shape"),
+    ],
+)
+def test_a_design_with_levels_that_is_none_is_refused(design, told):
+    with pytest.raises(sg.InvalidInputError, match=told):
+        sg.run(sims.levelled, design, n_jobs=0)
 
 
 def test_levels_that_do_not_fit_are_refused():

@@ -95,6 +95,42 @@ def test_health_counts_causes_and_tells_where(faulty):
     assert (first["failures"], first["rate"], first["rate_elsewhere"]) == (len(RUN_FAULTS), 1.0, 0.0)
 
 
+class Noted(ValueError):
+    def __init__(self, text):
+        super().__init__(text)
+        self.add_note("a note")
+
+
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        (ValueError("no mesh\nsee the log\n\n  at once"), "ValueError: no mesh"),
+        (Noted("no mesh"), "Noted: no mesh"),
+        (ExceptionGroup("two", [ValueError("one"), TypeError("other")]), "ExceptionGroup: two (2 sub-exceptions)"),
+        (sg.SimulatorError("solver exited with code 3\nthe run's folder is /tmp/x"), "solver exited with code 3"),
+    ],
+)
+@pytest.mark.parametrize("led_to", [False, True])
+def test_a_cause_is_told_by_what_was_raised(error, cause, led_to):
+    @sg.simulator(space=sg.Space(x=sg.Real(0, 1)), outputs=["y"])
+    def raises(x):
+        if led_to:
+            raise error from OSError("licence\nserver")
+        raise error
+
+    told = sg.run(raises, [[0.5]], n_jobs=0).health()["commonest_cause"]["failed"]
+    assert told.endswith(cause)
+
+
+def test_a_cause_is_the_first_line_of_what_is_no_traceback():
+    @sg.simulator(space=sg.Space(x=sg.Real(0, 1)), outputs=["y"])
+    def aborts(x):
+        os.abort()
+
+    health = sg.run(aborts, [[0.5]], n_jobs=1).health()
+    assert health["commonest_cause"]["crashed"] == "the worker process was killed by SIGABRT (6)"
+
+
 def test_resuming_runs_only_what_is_missing(faulty_store, faulty):
     more = [*GOOD, {"x": 0.5, "mode": "raise"}, {"x": 0.95, "mode": "ok"}]
     runs = sg.run(sims.misbehaving, more, store=faulty_store, n_jobs=1)

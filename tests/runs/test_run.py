@@ -145,6 +145,32 @@ def test_bad_options_are_named(options, error, message):
         sg.run(sims.noisy, [{"x": 0.5}], **options)
 
 
+class Spring:
+    name, version = "spring", "1"
+    space, outputs = sg.Space(force=sg.Real(0, 10)), (sg.Output("stretch"),)
+
+    def __call__(self, force):
+        return {"stretch": force / 200.0}
+
+
+@pytest.mark.parametrize(
+    ("attributes", "message"),
+    [
+        ({"space": {"force": sg.Real(0, 10)}}, "simulator 'spring': space must be a Space"),
+        ({"outputs": ("stretch",)}, r"outputs must be a tuple of Output or Series, .* got \('stretch',\)"),
+        ({"outputs": sg.Output("stretch")}, "outputs must be a tuple of Output or Series"),
+        ({"outputs": ()}, "outputs must be a tuple of Output or Series"),
+    ],
+)
+def test_a_class_that_is_no_whole_simulator_is_told_what_to_write(attributes, message):
+    assert sg.run(Spring(), [{"force": 5.0}], n_jobs=0).outputs["stretch"].tolist() == [0.025]
+    wrong = type("Wrong", (Spring,), attributes)()
+    with pytest.raises(TypeError, match=message):
+        sg.run(wrong, [{"force": 5.0}], n_jobs=0)
+    with pytest.raises(TypeError, match=message):
+        sg.RunStore().open_study(wrong)
+
+
 def test_a_count_may_be_written_as_a_float():
     assert sg.run(sims.noisy, [{"x": 0.5}], memory=4e9, retries=1.0).counts["done"] == 1
 

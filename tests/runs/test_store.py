@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -207,6 +208,20 @@ def test_commits_survive_on_disk_in_full_synchronous_mode(tmp_path, prefix):
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
 
 
+def test_the_file_alone_of_a_store_that_was_not_closed_is_a_store(tmp_path):
+    def copied():
+        shutil.copy(tmp_path / "runs.db", tmp_path / "copy.db")
+        return sg.RunStore(tmp_path / "copy.db").runs()
+
+    store = sg.RunStore(tmp_path / "runs.db")
+    store.open_study(SIMULATOR)
+    assert len(copied()) == 0
+    points = SPACE.from_unit(np.random.default_rng(1).random((80, 6))).to_dict("records")
+    for i, point in enumerate(points):
+        store.add([(i, Task(f"{i}", point), outcome(f"{i}", trace=(i, 1.0)))])
+    assert len(copied()) >= 40
+
+
 @pytest.mark.parametrize(
     ("parameter", "output", "told"),
     [
@@ -322,6 +337,27 @@ def test_merged_stores_hold_each_run_once_and_the_better_of_two(tmp_path):
     other.open_study(changed(version="2"))
     with pytest.raises(sg.StoreMismatchError, match="version '1', not '2'"):
         merged.merge(other)
+
+
+def test_merged_stores_keep_the_replicates_of_both(tmp_path):
+    space = sg.Space(x=sg.Real(0, 1), kind=sg.Categorical(["a", "b"]))
+
+    @sg.simulator(space=space, outputs=["y", sg.Series("w", at=[0, 1])], levels={0: 2, 1: 1})
+    def noisy(x, kind, seed, level):
+        return {"y": float(seed % 1000), "w": [seed % 1000, level]}
+
+    design = pd.DataFrame({"x": [0.1, 0.2, 0.1], "kind": ["a", "b", "a"], "level": [0, 1, 0]})
+    for rng in (0, 1):
+        sg.run(noisy, design, store=tmp_path / f"{rng}.db", rng=rng, n_jobs=0)
+    merged = sg.RunStore(tmp_path / "all.db")
+    assert [merged.merge(tmp_path / f"{rng}.db") for rng in (0, 1, 1, 0)] == [3, 3, 0, 0]
+    table = merged.runs().table
+    parts = [sg.RunStore(tmp_path / f"{rng}.db").runs().table for rng in (0, 1)]
+    assert table["seed"].tolist() == [seed for part in parts for seed in part["seed"]]
+    assert merged.runs().series("w")[0].tolist() == [seed % 1000 for seed in table["seed"]]
+    # They are the replicates that a run with more of them finds.
+    found = sg.run(noisy, design.iloc[[0, 0, 0, 0, 1, 1]], store=merged, n_jobs=0)
+    assert set(found.table["seed"]) == set(table["seed"])
 
 
 def test_exported_files_hold_all_runs(tmp_path):

@@ -15,7 +15,7 @@ from surrogate.plots.boxes import frames_of, plot_box_limits, plot_runs, plot_tr
 from surrogate.reports.content import Asked, Block, Figure, Live, Section, Table, Text, name_parts, new_axes, shares
 from surrogate.space import Space
 
-__all__ = ["boxes_section"]
+__all__ = ["box_finder", "boxes_section"]
 
 # Of more runs than these the scatters do not tell which lie in the chosen box: the page would become slow and large.
 MOST_RUNS_MARKED = 5000
@@ -23,8 +23,7 @@ MOST_RUNS_MARKED = 5000
 
 def boxes_section(asked: Asked) -> Section | None:
     """The section "Where it is of interest", if a box finder was given."""
-    # A discovery's boxes are its metamodel's; it knows how sure it is of them, too.
-    finder = getattr(asked.boxes, "reds", asked.boxes)
+    finder = box_finder(asked.boxes)
     if finder is None or asked.runs is None:
         return None
     box, trajectory, chosen = finder.best_, finder.trajectory_, finder.best_index_
@@ -78,6 +77,12 @@ def boxes_section(asked: Asked) -> Section | None:
     ]
     blocks.insert(2, choice)
     return Section("boxes", "Where it is of interest", lead, blocks)
+
+
+def box_finder(boxes: Any) -> Any:
+    """The fitted finder of what was given as boxes; None if there is none."""
+    # A discovery's boxes are its metamodel's; it knows how sure it is of them, too.
+    return getattr(boxes, "reds", boxes)
 
 
 def _how_found(finder: Any) -> str:

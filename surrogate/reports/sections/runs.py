@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from surrogate.reports.content import Asked, Section, Table, Text
-from surrogate.runs.outcome import FAILURES
+from surrogate.runs.outcome import FAILURES, cause
 
 __all__ = ["runs_section"]
 
@@ -17,13 +17,16 @@ def runs_section(asked: Asked) -> Section | None:
     runs = asked.runs
     if runs is None:
         return None
-    done = runs.counts["done"]
+    distinct = runs.distinct.to_numpy()
+    ended, done = int(distinct.sum()), int((distinct & runs.done.to_numpy()).sum())
     made = runs.design
     how = f" of a {made['sampler']} design with seed {made['seed']}" if made.get("sampler") else ""
-    lead = f"{done} of {len(runs)} runs{how} are done; they took {_duration(runs.seconds)} of simulator time."
-    failed = len(runs) - done
+    # Rows of a design that are alike are one run.
+    told = "runs" if ended == len(runs) else f"different runs in {len(runs)} rows"
+    lead = f"{done} of {ended} {told}{how} are done; they took {_duration(runs.seconds)} of simulator time."
+    failed = ended - done
     if failed:
-        lead += f" {failed} failed ({failed / len(runs):.1%}) and are left out of everything below."
+        lead += f" {failed} failed ({failed / ended:.1%}) and are left out of everything below."
     health = runs.health()
     health["share"] = [f"{share:.1%}" for share in health["share"]]
     health.index.name = "status"
@@ -31,7 +34,8 @@ def runs_section(asked: Asked) -> Section | None:
     met = [f"{status}: {FAILURES[status]}" for status in health.index if status in FAILURES]
     if met:
         blocks.append(Text("; ".join(met) + "."))
-        shown = runs.failures.assign(error=runs.failures["error"].str.rsplit("\n", n=1).str[-1])
+        shown = runs.failures[distinct[~runs.done.to_numpy()]]
+        shown = shown.assign(error=shown["error"].map(cause))
         blocks.append(
             Table(shown.head(MAX_FAILURES), f"Failed runs (first {min(failed, MAX_FAILURES)} of {failed})", folded=True)
         )
