@@ -61,13 +61,16 @@ def test_steps_cover_every_kind_of_input():
     assert (normal[0], normal[-1]) == pytest.approx((3 - 2 * 2.5758, 3 + 2 * 2.5758), rel=1e-4)
 
 
-def test_slices_are_the_emulators_answers(runs, emulators):
-    slices = Slices.of(asked(emulators["rate"]), runs.inputs, SPACE)
+def test_slices_are_the_emulators_answers(runs):
+    # Of few runs, so that standard deviations are far above their rounding errors, which hang on the processor.
+    rate = sg.GaussianProcess(warp=None).fit(runs.inputs[:20], runs.outputs["rate"][:20], SPACE)
+    slices = Slices.of(asked(rate), runs.inputs, SPACE)
     middle = {name: values[i] for name, values, i in zip(SPACE, slices.steps, slices.at)}
     assert (middle["a"], middle["n"]) == pytest.approx((1, 3), abs=0.05)
     part = slices.table[slices.table["input"] == "kind"]
     points = pd.DataFrame([middle | {"kind": kind} for kind in ("x", "y", "z")])
-    mean, std = emulators["rate"].predict(points, return_std=True)
+    mean, std = rate.predict(points, return_std=True)
+    assert std.min() > 1e-3
     np.testing.assert_allclose(part["mean"], mean)
     np.testing.assert_allclose(part["std"], std)
 
