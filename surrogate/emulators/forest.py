@@ -66,8 +66,8 @@ class ForestEmulator(IntervalEmulator):
     --------
     >>> x = np.random.default_rng(0).random((200, 2))
     >>> model = ForestEmulator().fit(x, x[:, 0] > 0.5)
-    >>> model.predict([[0.2, 0.5], [0.8, 0.5]]).round()
-    array([0., 1.])
+    >>> model.predict([[0.2, 0.5], [0.8, 0.5]]) > 0.5
+    array([False,  True])
     """
 
     _least_rows = 3
