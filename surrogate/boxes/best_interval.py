@@ -253,22 +253,30 @@ class _Refining:
         return frozenset(np.flatnonzero(keep).tolist()), float(gain[keep].sum())
 
     def _best_interval(self, rows: NDArray[np.intp], v: FloatArray) -> tuple[Interval | None, float]:
-        """The run of groups of equal values with the largest sum among those that weigh enough.
-
-        It is the largest rise of the running sum from a place that lies far enough before.
-        """
+        """The run of groups of equal values with the largest sum among those that weigh enough."""
         last = np.flatnonzero(np.append(v[1:] != v[:-1], True))
         level = np.concatenate([[0.0], np.cumsum(self.gain[rows])[last]])
-        mass = np.concatenate([[0.0], np.cumsum(self.weight[rows])[last]])
-        # The last place where a run may begin that ends with each group.
-        latest = mass.searchsorted(mass[1:] - self.enough, side="right") - 1
-        if latest[-1] < 0:
-            return None, 0.0
-        lowest = np.minimum.accumulate(level)[np.maximum(latest, 0)]
-        end = int(np.argmax(np.where(latest >= 0, level[1:] - lowest, -np.inf).round(14)))
-        start = int(np.argmin(level[: latest[end] + 1].round(14)))
+        start, end = _largest_rise(level)
+        first = 0 if start == 0 else last[start - 1] + 1
+        if self.weight[rows[first : last[end] + 1]].sum() < self.enough:
+            mass = np.concatenate([[0.0], np.cumsum(self.weight[rows])[last]])
+            # The last place where a run may begin that ends with each group.
+            latest = mass.searchsorted(mass[1:] - self.enough, side="right") - 1
+            if latest[-1] < 0:
+                return None, 0.0
+            start, end = _largest_rise(level, latest)
         low = -math.inf if start == 0 else between(float(v[last[start - 1] + 1]), float(v[last[start - 1]]))
         high = math.inf if end == len(last) - 1 else between(float(v[last[end]]), float(v[last[end] + 1]))
         if math.isinf(low) and math.isinf(high):
             return None, 0.0
         return (low, high), float(level[end + 1] - level[start])
+
+
+def _largest_rise(level: FloatArray, latest: NDArray[np.intp] | None = None) -> tuple[int, int]:
+    """From which place to which group a running sum rises most; it may begin up to a place given for each group."""
+    lowest = np.minimum.accumulate(level[:-1])
+    if latest is not None:
+        lowest = np.where(latest >= 0, lowest[np.maximum(latest, 0)], np.inf)
+    end = int(np.argmax((level[1:] - lowest).round(14)))
+    until = end if latest is None else int(latest[end])
+    return int(np.argmin(level[: until + 1].round(14))), end
