@@ -22,7 +22,7 @@ from surrogate.discovery.proposals import next_points
 from surrogate.errors import ConditionError, did_you_mean
 from surrogate.loading import load_simulator
 from surrogate.outputs import Series
-from surrogate.runs.plan import run_ids
+from surrogate.runs.ids import run_ids
 from surrogate.runs.records import Runs
 from surrogate.runs.run import run
 from surrogate.runs.store import RunStore

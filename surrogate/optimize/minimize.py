@@ -23,8 +23,9 @@ from surrogate.optimize.stopping import Stop
 from surrogate.optimize.trials import Trial
 from surrogate.outputs import Series
 from surrogate.runs.execute import Engine, InProcess, checked_jobs, make_engine
+from surrogate.runs.ids import run_ids
 from surrogate.runs.outcome import Outcome
-from surrogate.runs.plan import Plan, run_ids
+from surrogate.runs.plan import Plan
 from surrogate.runs.progress import Progress
 from surrogate.runs.records import Runs
 from surrogate.runs.run import deferred_interrupt, entropy_of

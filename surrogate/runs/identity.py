@@ -9,17 +9,13 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
-
 from surrogate.outputs import Output, output_from_dict
 from surrogate.runs.records import book_columns
 from surrogate.runs.tables import SCHEMA_VERSION
 from surrogate.simulation import Simulator, levels_of
 from surrogate.space import Space
 
-__all__ = ["check_simulator", "describe_study", "differences", "points_as_bytes", "run_id", "run_ids", "source_of"]
+__all__ = ["check_simulator", "describe_study", "differences", "source_of"]
 
 
 def check_simulator(simulator: Any) -> None:
@@ -120,42 +116,3 @@ def _space_difference(old: Space, new: Space) -> str:
         return "parameters in another order"
     name = changed[0]
     return f"{name!r}: {old[name].allowed}, not {new[name].allowed}"
-
-
-def run_ids(
-    space: Space, points: pd.DataFrame, levels: NDArray[np.int64] | None = None, replicates: bool = False
-) -> list[str]:
-    """A key for every row that depends on its values only, so that a run is recognised wherever it comes from.
-
-    With `replicates` the k-th of several equal rows gets a key of its own.
-    """
-    seen: dict[bytes, int] = {}
-    out = []
-    for content in points_as_bytes(space, points, levels):
-        count = 0
-        if replicates:
-            count = seen.get(content, 0)
-            seen[content] = count + 1
-        out.append(run_id(content, count))
-    return out
-
-
-def points_as_bytes(space: Space, points: pd.DataFrame, levels: NDArray[np.int64] | None = None) -> list[bytes]:
-    """What tells each row from those with other values."""
-    numeric = [name for name, p in space.items() if p.dtype is not object]
-    others = [name for name in space if name not in numeric]
-    # Adding 0.0 makes one zero of the two that IEEE has.
-    matrix = points[numeric].to_numpy(dtype="<f8") + 0.0 if numeric else np.empty((len(points), 0))
-    texts = ["\x00".join(map(repr, row)) for row in points[others].to_numpy(dtype=object)] if others else None
-    out = []
-    for row, numbers in enumerate(np.ascontiguousarray(matrix)):
-        content = numbers.tobytes() + (texts[row].encode() if texts else b"")
-        if levels is not None and levels[row]:
-            content += f"@{levels[row]}".encode()
-        out.append(content)
-    return out
-
-
-def run_id(content: bytes, replicate: int = 0) -> str:
-    """The key of a run at such a point."""
-    return hashlib.blake2b(content + (f"#{replicate}".encode() if replicate else b""), digest_size=12).hexdigest()

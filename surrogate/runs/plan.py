@@ -12,11 +12,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from surrogate.runs.identity import run_ids
 from surrogate.runs.outcome import Outcome, Task
 from surrogate.runs.store import RunStore
 
-__all__ = ["Plan", "run_ids"]
+__all__ = ["Plan"]
 
 # How often runs that another process has claimed are asked for again.
 RETRY_SECONDS = 1.0

@@ -19,7 +19,8 @@ from surrogate.errors import InvalidInputError, SurrogateError
 from surrogate.loading import load_simulator
 from surrogate.runs.execute import InProcess, checked_count, execute, make_engine
 from surrogate.runs.identity import check_simulator
-from surrogate.runs.plan import Plan, run_ids
+from surrogate.runs.ids import run_ids
+from surrogate.runs.plan import Plan
 from surrogate.runs.progress import Progress
 from surrogate.runs.records import Runs
 from surrogate.runs.store import RunStore

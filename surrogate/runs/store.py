@@ -26,7 +26,8 @@ from surrogate.outputs import Output, Series, output_from_dict
 from surrogate.runs.claims import Claims
 from surrogate.runs.database import Database
 from surrogate.runs.export import export
-from surrogate.runs.identity import check_simulator, describe_study, differences, points_as_bytes, run_id
+from surrogate.runs.identity import check_simulator, describe_study, differences
+from surrogate.runs.ids import points_as_bytes, run_id
 from surrogate.runs.outcome import Outcome, Task
 from surrogate.runs.provenance import describe_session
 from surrogate.runs.records import Runs, book_columns

@@ -14,7 +14,7 @@ from surrogate.designs._design import Rng, seeded
 from surrogate.errors import did_you_mean
 from surrogate.loading import load_simulator
 from surrogate.outputs import Series
-from surrogate.runs.plan import run_ids
+from surrogate.runs.ids import run_ids
 from surrogate.runs.records import Runs
 from surrogate.runs.run import run
 from surrogate.runs.store import RunStore

@@ -16,7 +16,7 @@ import pytest
 
 import surrogate as sg
 from surrogate.runs import claims
-from surrogate.runs.plan import run_ids
+from surrogate.runs.ids import run_ids
 
 from . import sims
 

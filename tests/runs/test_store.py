@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 import surrogate as sg
 from surrogate.runs.export import export
+from surrogate.runs.ids import run_ids
 from surrogate.runs.outcome import Outcome, Task
-from surrogate.runs.plan import run_ids
 
 SPACE = sg.Space(
     {
