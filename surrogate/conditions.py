@@ -100,12 +100,24 @@ class Condition:
         Where two or more of them lie just on the number, as counts and outputs cut off at a bound do, each would count
         half as beyond it: the number moves half-way to the nearest value of the other kind.
 
+        Parameters
+        ----------
+        values : array of shape (n,)
+            In the column's units; NaN is of neither kind.
+
+        Returns
+        -------
+        Condition
+            Which holds for the same of these values. This one if fewer lie on its number, all values are of one kind,
+            or it is an equality.
+
         Examples
         --------
         >>> str(Condition("count", ">", 4.0).between([3, 4, 4, 5]))
         'count > 4.5'
         """
         array = np.asarray(values, dtype=float)
+        array = array[~np.isnan(array)]
         holds = self.holds(array)
         # The threshold of a function is known to the last bit but one.
         on_it = np.abs(array - self.value) <= 2 * np.spacing(abs(self.value))

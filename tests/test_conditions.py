@@ -71,3 +71,15 @@ def test_a_mapping_may_hold_conditions():
         sg.of_interest(told, None)
     with pytest.raises(sg.ConditionError, match="condition on 'k': its values must be numbers"):
         sg.of_interest(pd.DataFrame({"k": ["a", "b"]}), "k < 1")
+
+
+@pytest.mark.parametrize("operator", ["<", "<=", ">", ">="])
+def test_between_values_it_tells_the_same_apart_and_lies_on_none(operator):
+    values = np.array([1.0, 2.0, 2.0, 3.0, 5.0, np.nan])
+    condition = Condition("count", operator, 2.0)
+    moved = condition.between(values)
+    assert moved.holds(values).tolist() == condition.holds(values).tolist()
+    assert moved.value in (1.5, 2.5)
+    assert condition.between(values[[0, 1, 3]]) == condition  # one value on the number may be chance
+    assert condition.between([2.0, 2.0]) == condition
+    assert Condition("count", "==", 2.0).between(values) == Condition("count", "==", 2.0)

@@ -84,7 +84,7 @@ def choose_metamodel(
     labels : bool array of shape (n,)
         Which runs are of interest: some, not all.
     condition : Condition, optional
-        What makes an output of interest.
+        What makes an output of interest, as ``Condition.between`` the outputs.
     space : Space, optional
     rng : int, Generator or None
     """
@@ -121,7 +121,6 @@ def _on_output(X: Any, output: NDArray[Any], condition: Condition, space: Space 
     """The model of the output, and how likely it says that each left-out run is of interest."""
     model = ProbabilityEmulator(condition, emulator=GaussianProcess()).fit(X, output, space)
     mean, std = model.emulator_.leave_one_out()
-    condition = condition.between(output)
     side = 1.0 if condition.operator in ("<", "<=") else -1.0
     z = side * (condition.value - mean) / np.maximum(std, np.finfo(float).tiny)
     return model, np.asarray(scipy.special.ndtr(z))
